@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import type { Tracer } from '@opentelemetry/api'
 import { Registry } from 'prom-client'
 import { createGrpcTransport, type GrpcTransport } from './grpc/channel.ts'
 import type { GrpcLimits } from './grpc/limits.ts'
@@ -29,20 +30,16 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-/** Serves `mounted` on a free port of loopback. */
+/** Serves `mounted` on loopback, on a free port unless one is given. */
 export async function startTestServer(
   mounted: readonly MountedService[],
-  options: { log?: Log; limits?: Partial<GrpcLimits> } = {},
+  options: { log?: Log; limits?: Partial<GrpcLimits>; port?: number; tracer?: Tracer } = {},
 ): Promise<TestServer> {
   const registry = new Registry()
-  const server = createGrpcServer({
-    mounted,
-    log: options.log ?? silentLog,
-    registry,
-    limits: options.limits,
-  })
-  const port = await server.listen('127.0.0.1:0')
-  const transport = createGrpcTransport({ address: `127.0.0.1:${port}` })
+  const { log = silentLog, limits, tracer } = options
+  const server = createGrpcServer({ mounted, log, registry, limits, tracer })
+  const port = await server.listen(`127.0.0.1:${options.port ?? 0}`)
+  const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, tracer })
   const close = async () => {
     transport.close()
     await server.close()
@@ -77,4 +74,11 @@ export async function eventually<T>(
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** Everything that a stream gives, in order. */
+export async function listOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of stream) items.push(item)
+  return items
 }

@@ -20,6 +20,7 @@ import { decode, encode } from './codec.ts'
 import { type HeadersLike, toHeaders } from './metadata.ts'
 import { OutgoingCall } from './outgoing-call.ts'
 import { markPeerError } from './peer-error.ts'
+import { quietGrpc } from './quiet.ts'
 import { ReplyStream } from './reply-stream.ts'
 
 export interface GrpcTransportOptions {
@@ -50,6 +51,8 @@ const defaults = {
 /** A peer that comes back is found within this; grpc-js would wait up to two minutes. */
 const maxReconnectBackoffMs = 2_000
 const initialReconnectBackoffMs = 100
+/** A peer that comes back under another address is looked up again after this; grpc-js would wait 30 seconds. */
+const minResolutionIntervalMs = 5_000
 
 /**
  * A Connect transport over one grpc-js channel; it connects on the first call. A call made inside a handler gets that
@@ -57,6 +60,7 @@ const initialReconnectBackoffMs = 100
  * peer's code, message and details. Nothing is retried.
  */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
+  quietGrpc()
   const settings = { ...defaults, ...options }
   const channel = new Channel(options.address, credentials.createInsecure(), channelOptions(settings))
   const open = (
@@ -100,6 +104,7 @@ function channelOptions(settings: typeof defaults): ChannelOptions {
     'grpc.keepalive_timeout_ms': settings.keepaliveTimeoutMs,
     'grpc.initial_reconnect_backoff_ms': initialReconnectBackoffMs,
     'grpc.max_reconnect_backoff_ms': maxReconnectBackoffMs,
+    'grpc.dns_min_time_between_resolutions_ms': minResolutionIntervalMs,
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.enable_channelz': 0,

@@ -1,5 +1,5 @@
-import { mount } from '../service.ts'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
+import { mount } from '../service.ts'
 
 /** The echo service in its plain form, for tests and benchmarks. */
 export const echo = mount(EchoService, {

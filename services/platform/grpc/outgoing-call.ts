@@ -65,6 +65,11 @@ export class OutgoingCall {
     return this.#ended
   }
 
+  /** Why this side has ended the call early; undefined when it has not. */
+  get abortError(): ConnectError | undefined {
+    return this.#abortError
+  }
+
   start(replies: Replies): void {
     this.#call.start(this.#metadata, {
       onReceiveMetadata: (metadata) => replies.header(metadata),

@@ -61,6 +61,8 @@ export class ReplyStream implements Replies, AsyncIterableIterator<Buffer> {
 
   /** The next message. It is asked for by one reader at a time. */
   async next(): Promise<IteratorResult<Buffer>> {
+    // Whoever has cancelled does not want what is left; whoever was cut by the peer does.
+    if (this.call.abortError) throw this.call.abortError
     const kept = this.#kept
     if (kept !== undefined) {
       this.#kept = undefined

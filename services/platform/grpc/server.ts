@@ -11,6 +11,7 @@ import { Gate } from './gate.ts'
 import { grpcHandler } from './handlers.ts'
 import { createHealth } from './health.ts'
 import { defaultLimits, type GrpcLimits } from './limits.ts'
+import { quietGrpc } from './quiet.ts'
 import { createReflection } from './reflection.ts'
 import type { Serving } from './server-call.ts'
 
@@ -37,6 +38,7 @@ export interface GrpcServer {
 
 /** Mounts Connect handlers on a grpc-js server. Plain text: the mesh does mutual TLS around it. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  quietGrpc()
   const { log } = options
   const limits: GrpcLimits = { ...defaultLimits, ...options.limits }
   const server = new Server(serverOptions(limits))
