@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type {
   DescMessage,
   DescMethod,
@@ -232,6 +233,9 @@ async function* readAll<O extends DescMessage>(
   }
 }
 
+// grpc-js takes a megabyte without a pause; a source that never waits would keep the process from all other work.
+const messagesPerTurn = 64
+
 /** Sends the requests as they come and as there is room; ends with the call. */
 async function sendAll<I extends DescMessage>(
   replies: ReplyStream,
@@ -240,6 +244,7 @@ async function sendAll<I extends DescMessage>(
 ): Promise<void> {
   const { call } = replies
   const requests = input[Symbol.asyncIterator]()
+  let sent = 0
   try {
     while (!call.ended) {
       const next = await orEnded(replies, requests.next())
@@ -247,6 +252,8 @@ async function sendAll<I extends DescMessage>(
       if (next === undefined) break
       const bytes = encode(method.input, next.value)
       await orEnded(replies, new Promise<void>((resolve) => call.send(bytes, resolve)))
+      sent += 1
+      if (sent % messagesPerTurn === 0) await orEnded(replies, setImmediate())
     }
   } catch (error) {
     call.cancel(error)

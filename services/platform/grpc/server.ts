@@ -1,5 +1,5 @@
 import { createServiceImplSpec } from '@connectrpc/connect'
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js'
+import { type ConnectionInjector, Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js'
 import type { Tracer } from '@opentelemetry/api'
 import type { Registry } from 'prom-client'
 import type { Log } from '../log.ts'
@@ -9,8 +9,9 @@ import { asIs } from './codec.ts'
 import * as events from './events.ts'
 import { Gate } from './gate.ts'
 import { grpcHandler } from './handlers.ts'
-import { createHealth } from './health.ts'
+import { createHealth, type HealthState } from './health.ts'
 import { defaultLimits, type GrpcLimits } from './limits.ts'
+import { Listener } from './listener.ts'
 import { quietGrpc } from './quiet.ts'
 import { createReflection } from './reflection.ts'
 import type { Serving } from './server-call.ts'
@@ -61,6 +62,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 }
 
 const maxCallsAside = 1000
+/** How long the last answers may take to leave when all calls are done. */
+const maxFlushMs = 500
 
 function register(server: Server, serving: Serving, service: MountedService): void {
   const { methods } = createServiceImplSpec(service.descriptor, service.implementation)
@@ -86,22 +89,26 @@ function serverOptions(limits: GrpcLimits): ServerOptions {
 class RunningServer implements GrpcServer {
   readonly #server: Server
   readonly #gate: Gate
-  readonly #health: ReturnType<typeof createHealth>
+  readonly #health: HealthState
   readonly #log: Log
-  #address: string | undefined
-  #closed = false
+  readonly #listener: Listener
+  readonly #connections: ConnectionInjector
+  #closing: Promise<void> | undefined
 
-  constructor(server: Server, gate: Gate, health: ReturnType<typeof createHealth>, log: Log) {
+  constructor(server: Server, gate: Gate, health: HealthState, log: Log) {
     this.#server = server
     this.#gate = gate
     this.#health = health
     this.#log = log
+    // The port is ours and not grpc-js's, whose forceShutdown forgets connections when channelz is off.
+    const connections = server.createConnectionInjector(ServerCredentials.createInsecure())
+    this.#connections = connections
+    this.#listener = new Listener((socket) => connections.injectConnection(socket))
   }
 
   async listen(address: string): Promise<number> {
-    const port = await bind(this.#server, address)
-    this.#address = address.replace(/:\d+$/, `:${port}`)
-    events.serverListening(this.#log, this.#address)
+    const port = await this.#listener.listen(address)
+    events.serverListening(this.#log, address.replace(/:\d+$/, `:${port}`))
     return port
   }
 
@@ -110,29 +117,35 @@ class RunningServer implements GrpcServer {
   }
 
   async drain(graceMs: number): Promise<void> {
+    const endMs = performance.now() + graceMs
     this.#health.stopServing()
     const empty = this.#gate.close()
     // GOAWAY on the open connections; the port stays open, so that a probe on a new one is told NOT_SERVING.
-    if (this.#address !== undefined) this.#server.drain(this.#address, graceMs)
+    this.#goAway(graceMs)
     if (!(await within(empty, graceMs))) events.drainCut(this.#log, graceMs)
+    // The last answers are still on their way out: the connections end by themselves once they are sent.
+    this.#health.close()
+    this.#goAway(graceMs)
+    await within(this.#listener.stop(), Math.max(0, Math.min(endMs - performance.now(), maxFlushMs)))
     await this.close()
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#health.close()
+    const stopped = this.#listener.stop()
+    this.#listener.cut()
+    await stopped
     this.#server.forceShutdown()
   }
-}
 
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }))
-      else resolve(port)
-    })
-  })
+  #goAway(graceMs: number): void {
+    this.#connections.drain(graceMs + maxFlushMs)
+  }
 }
 
 /** Tells whether `work` is done within `durationMs`. */
