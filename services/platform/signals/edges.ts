@@ -1,6 +1,6 @@
 import { goodGrpcStatuses, grpcStatusOf, reportedByDestination, requestsMetric } from './golden.ts'
 import { incrementsBySlot, readTargets } from './increments.ts'
-import type { SignalSource } from './source.ts'
+import type { SignalSource } from './signals.ts'
 
 /** Who called whom: an edge of the topology. */
 export interface Edge {

@@ -1,7 +1,7 @@
 import { coveredSlots } from './coverage.ts'
 import { fromCumulative, type Histogram, sumHistograms } from './histogram.ts'
 import { type Grid, incrementsBySlot, readTargets, slotCountOf, type TargetSeries } from './increments.ts'
-import type { RawSeries, SignalSource } from './source.ts'
+import type { RawSeries, SignalSource } from './signals.ts'
 
 /** What Istio's sidecars report, and the local splitter too (design 5). */
 export const requestsMetric = 'istio_requests_total'

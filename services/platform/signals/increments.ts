@@ -1,5 +1,5 @@
-import type { RawSeries, SignalSource } from './source.ts'
-import { upMetric } from './source.ts'
+import type { RawSeries, SignalSource } from './signals.ts'
+import { upMetric } from './signals.ts'
 
 /** Time cut into equal slots `[startMs, startMs + slotMs)`, …; the last ends at `endMs`. */
 export interface Grid {

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import { openEmbeddedSource, parseEmbeddedUrl } from './source.embedded.ts'
-import { openPrometheusSource } from './source.prometheus.ts'
-import { type SignalSource, SignalsUnavailableError } from './source.ts'
+import { openEmbeddedSource, parseEmbeddedUrl } from './signals.embedded.ts'
+import { openPrometheusSource } from './signals.prometheus.ts'
+import { type SignalSource, SignalsUnavailableError } from './signals.ts'
 
 interface Shared {
   readonly source: SignalSource

@@ -1,4 +1,4 @@
-import { type RawSeries, type Sample, type SeriesQuery, upMetric } from './source.ts'
+import { type RawSeries, type Sample, type SeriesQuery, upMetric } from './signals.ts'
 import type { ExposedSample } from './text-format.ts'
 
 /** Each shortening takes a quarter of the past, so this many leave a tenth. */

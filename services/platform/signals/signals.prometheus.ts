@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { readBounded } from './scrape.ts'
-import { type RawSeries, type SeriesQuery, type SignalSource, SignalsUnavailableError } from './source.ts'
+import { type RawSeries, type SeriesQuery, type SignalSource, SignalsUnavailableError } from './signals.ts'
 
 const timeoutMs = 5_000
 const maxBodyBytes = 64 * 1024 * 1024

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import { scrapeEvents } from './events.ts'
 import { scrapeForever } from './scrape.ts'
-import { type SeriesQuery, type SignalSource, SignalsUnavailableError } from './source.ts'
+import { type SeriesQuery, type SignalSource, SignalsUnavailableError } from './signals.ts'
 import { SampleStore } from './store.ts'
 
 const maxTargets = 32

@@ -1,6 +1,6 @@
 /**
  * Raw counter samples by metric and labels: the lowest level of telemetry. What they mean is in `golden.ts` and `edges.ts`,
- * which therefore give the same answer over both implementations: `source.embedded.ts` and `source.prometheus.ts`.
+ * which therefore give the same answer over both implementations: `signals.embedded.ts` and `signals.prometheus.ts`.
  */
 export interface SignalSource {
   /**
