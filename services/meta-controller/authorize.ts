@@ -1,0 +1,113 @@
+import type { AuthorizeResponse } from '../gen/nexus/governor/v1/governor_service_pb.ts'
+import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
+import { type Effect, effectOfBenchmark, probabilityOfHarm } from './analysis/effect.ts'
+import { assessRisk, type Risk } from './analysis/risk.ts'
+import type { Experience } from './learn.ts'
+import type { ObjectiveState } from './objective.ts'
+import { autonomyCode } from './present.ts'
+import { withRetry } from './retry.ts'
+import type { Stage, StageContext, StageOutcome } from './stage.ts'
+
+/** The governor's word on a change, with the effect and the risk that it was shown. */
+export interface Authorization {
+  readonly outcome: 'permitted' | 'refused'
+  readonly reasons: readonly string[]
+  /** The DSSE envelope; empty when refused. */
+  readonly envelope: string
+  readonly effect: Effect
+  readonly risk: Risk
+}
+
+const authorizeTimeoutMs = 10_000
+const approvalPollMs = 1000
+/** A benchmark that is worse by more than this, at the better end of its interval, ends the turn before anyone is asked. */
+const harmfulFrom = 0.05
+/** Time in which the judge finds a canary that fails each request, and in which traffic is back; both measured in the deployer's tests. */
+const detectionSeconds = 5
+const rollbackSeconds = 2
+
+/** Computes effect and risk of the change, asks the governor, and waits for a person where policy wants one. */
+export const authorize: Stage<Authorization> = async (state, context) => {
+  const experiences = await context.experiences.of(state.wish.target)
+  const effect = effectOfBenchmark(state.results.propose!.benchmark)
+  const risk = assessRisk(riskInputOf(state, effect, experiences))
+  if (effect.origin === 'benchmark' && effect.low > harmfulFrom) return declineHarmful(effect, risk)
+  const response = await askUntilDecided(state, effect, risk, context)
+  const permitted = response.outcome === AuthorizationOutcome.PERMITTED
+  const result: Authorization = {
+    outcome: permitted ? 'permitted' : 'refused',
+    reasons: response.reasons,
+    envelope: response.warrant?.envelope ?? '',
+    effect,
+    risk,
+  }
+  const reason = response.reasons.join('; ')
+  const message = `${result.outcome} (risk ${risk.score} of 100): ${reason}`
+  return permitted ? { result, message } : { result, message, end: { ending: 'refused', reason } }
+}
+
+function declineHarmful(effect: Effect, risk: Risk): StageOutcome<Authorization> {
+  const percent = (value: number) => `${Math.round(value * 100)} %`
+  const reason = `the benchmark got slower by ${percent(effect.low)} to ${percent(effect.high)}`
+  const result: Authorization = { outcome: 'refused', reasons: [reason], envelope: '', effect, risk }
+  return { result, message: reason, end: { ending: 'declined', reason } }
+}
+
+function riskInputOf(state: ObjectiveState, effect: Effect, experiences: readonly Experience[]) {
+  const { observe, orient, propose } = state.results
+  const { intervention } = state.results.decide!
+  const promotions = experiences.filter(
+    (one) => one.intervention === intervention && one.outcome === 'promoted',
+  )
+  return {
+    trafficShare: orient!.trafficShare,
+    harmProbability: probabilityOfHarm(effect),
+    firstWeightPercent: observe!.firstWeightPercent,
+    detectionSeconds,
+    sloWindowSeconds: orient!.sloWindowSeconds,
+    allowedBadShare: orient!.allowedBadShare,
+    rollbackSeconds,
+    earlierPromotions: promotions.length,
+    files: propose!.paths.length,
+    lines: propose!.linesAdded + propose!.linesRemoved,
+  }
+}
+
+async function askUntilDecided(
+  state: ObjectiveState,
+  effect: Effect,
+  risk: Risk,
+  context: StageContext,
+): Promise<AuthorizeResponse> {
+  const request = requestOf(state, effect, risk)
+  for (;;) {
+    const options = { signal: context.signal, timeoutMs: authorizeTimeoutMs }
+    const response = await withRetry(() => context.peers.governor.authorize(request, options), context)
+    if (response.outcome !== AuthorizationOutcome.AWAITING_APPROVAL) return response
+    await context.awaitApproval(response.approval?.id ?? '', response.reasons)
+    await context.clock.sleep(approvalPollMs, context.signal)
+  }
+}
+
+function requestOf(state: ObjectiveState, effect: Effect, risk: Risk) {
+  const change = state.results.propose!
+  const evidence = {
+    changeId: change.id,
+    objectiveId: state.id,
+    target: state.wish.target,
+    intervention: state.results.decide!.intervention,
+    baseCommit: change.baseCommit,
+    tree: change.tree,
+    digest: change.digest,
+    author: change.author,
+    authorDetail: change.authorDetail,
+    checksPassed: change.checks.length > 0 && change.checks.every((check) => check.passed),
+    blockingFindings: change.blockingFindings,
+    paths: [...change.paths],
+    risk,
+    effectLow: effect.low,
+    effectHigh: effect.high,
+    sandboxTier: change.sandboxTier,
+  }
+  return { evidence, autonomy: autonomyCode(state.wish.autonomy) }
+}

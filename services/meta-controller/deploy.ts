@@ -1,0 +1,96 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import { type Deployment, DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
+import type { Ending, ObjectiveState } from './objective.ts'
+import { withRetry } from './retry.ts'
+import type { Stage, StageContext } from './stage.ts'
+
+/** What the judge knew of one question at the end. */
+export interface CanaryEvidence {
+  readonly name: string
+  readonly stableCount: number
+  readonly canaryCount: number
+  readonly stableValue: number
+  readonly canaryValue: number
+  readonly log10Worse: number
+  readonly remark: string
+}
+
+/** How a deployment ended. */
+export interface DeploymentResult {
+  readonly id: string
+  readonly ending: Extract<Ending, 'promoted' | 'aborted' | 'inconclusive' | 'failed'>
+  readonly commit: string
+  readonly reason: string
+  readonly seconds: number
+  readonly evidence: readonly CanaryEvidence[]
+}
+
+const startTimeoutMs = 60_000
+const watchTimeoutMs = 24 * 3600 * 1000
+
+const endingOf: Partial<Record<DeploymentState, DeploymentResult['ending']>> = {
+  [DeploymentState.PROMOTED]: 'promoted',
+  [DeploymentState.ABORTED]: 'aborted',
+  [DeploymentState.INCONCLUSIVE]: 'inconclusive',
+  [DeploymentState.FAILED]: 'failed',
+}
+
+/** Has deployer try the commit under real traffic, and watches it to its end. */
+export const deploy: Stage<DeploymentResult> = async (state, context) => {
+  const id = await start(state, context)
+  const deployment = await withRetry(() => watch(id, context), context)
+  const result = resultOf(deployment)
+  return { result, message: `${result.ending} after ${Math.round(result.seconds)} s: ${result.reason}` }
+}
+
+async function start(state: ObjectiveState, context: StageContext): Promise<string> {
+  const request = {
+    changeId: state.results.propose!.id,
+    objectiveId: state.id,
+    target: state.wish.target,
+    commit: state.results.commit!.commit,
+    warrant: { envelope: state.results.authorize!.envelope },
+  }
+  const options = { signal: context.signal, timeoutMs: startTimeoutMs }
+  const { deployment } = await withRetry(
+    () => context.peers.deployer.startDeployment(request, options),
+    context,
+  )
+  return deployment?.id ?? ''
+}
+
+async function watch(deploymentId: string, context: StageContext): Promise<Deployment> {
+  const options = { signal: context.signal, timeoutMs: watchTimeoutMs }
+  for await (const { deployment } of context.peers.deployer.watchDeployment({ deploymentId }, options)) {
+    if (deployment === undefined) continue
+    if (endingOf[deployment.state] !== undefined) return deployment
+    context.report(lineOf(deployment), {
+      weight: deployment.weight,
+      evidence: deployment.evidence.map(evidenceOf),
+    })
+  }
+  // The stream ended early: the deployer is restarting; what it has journalled tells how it goes on.
+  throw new ConnectError('the deployer stopped sending before the deployment had ended', Code.Unavailable)
+}
+
+function lineOf(deployment: Deployment): string {
+  if (deployment.state === DeploymentState.STARTING) return 'starting the canary'
+  const known = deployment.evidence.map((one) => one.remark).filter((remark) => remark !== '')
+  return `canary at ${deployment.weight} %, ${Math.round(deployment.seconds)} s: ${known.join('; ') || 'no evidence yet'}`
+}
+
+function resultOf(deployment: Deployment): DeploymentResult {
+  return {
+    id: deployment.id,
+    ending: endingOf[deployment.state] ?? 'failed',
+    commit: deployment.commit,
+    reason: deployment.reason,
+    seconds: deployment.seconds,
+    evidence: deployment.evidence.map(evidenceOf),
+  }
+}
+
+function evidenceOf(one: Deployment['evidence'][number]): CanaryEvidence {
+  const { name, stableCount, canaryCount, stableValue, canaryValue, log10Worse, remark } = one
+  return { name, stableCount, canaryCount, stableValue, canaryValue, log10Worse, remark }
+}

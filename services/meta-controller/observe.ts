@@ -1,0 +1,155 @@
+import type { ErrorBudget } from '../gen/nexus/governor/v1/slo_pb.ts'
+import { Indicator } from '../gen/nexus/governor/v1/slo_pb.ts'
+import { edgesOf } from '../platform/signals/edges.ts'
+import { goldenSignals } from '../platform/signals/golden.ts'
+import type { Slot } from './analysis/detect.ts'
+import { withRetry } from './retry.ts'
+import type { Stage, StageContext } from './stage.ts'
+
+/** An SLO and where its error budget stands. */
+export interface BudgetSeen {
+  readonly name: string
+  readonly service: string
+  readonly indicator: 'availability' | 'latency'
+  readonly objective: number
+  readonly thresholdMs: number
+  readonly windowSeconds: number
+  readonly remaining: number
+  readonly burning: boolean
+  /** The highest burn rate of the windows that telemetry covers. */
+  readonly burnRate: number
+}
+
+/** One service's golden signals, a slot a second. */
+export interface ServiceSignals {
+  readonly service: string
+  readonly slots: readonly Slot[]
+  readonly coveredSeconds: number
+}
+
+/** A caller, a callee, and the requests between them. */
+export interface Edge {
+  readonly caller: string
+  readonly service: string
+  readonly requests: number
+}
+
+/** Everything that the turn judges from: it can be judged again from this alone. */
+export interface Observation {
+  readonly atMs: number
+  readonly seconds: number
+  readonly head: string
+  readonly branch: string
+  readonly permitted: readonly string[]
+  readonly firstWeightPercent: number
+  readonly services: readonly ServiceSignals[]
+  readonly edges: readonly Edge[]
+  readonly budgets: readonly BudgetSeen[]
+}
+
+const slotMs = 1000
+/** Waiting for telemetry to cover the window ends at this multiple of it; what is covered by then is what there is. */
+const patience = 3
+const pollMs = 500
+const maxSlots = 120
+const inspectTimeoutMs = 60_000
+const governorTimeoutMs = 30_000
+
+/** Reads the target, its SLOs and their budgets, and its telemetry over the last `observeSeconds`. */
+export const observe: Stage<Observation> = async (state, context) => {
+  const { target } = state.wish
+  const { peers, signal } = context
+  const inspectOptions = { signal, timeoutMs: inspectTimeoutMs }
+  const inspected = await withRetry(
+    () => peers.codeModifier.inspectTarget({ target }, inspectOptions),
+    context,
+  )
+  const governorOptions = { signal, timeoutMs: governorTimeoutMs }
+  const slos = { target, documents: inspected.sloDocuments }
+  await withRetry(() => peers.governor.applySlos(slos, governorOptions), context)
+  const services = await readSignals(inspected.services, context)
+  const { budgets } = await withRetry(
+    () => peers.governor.getErrorBudgets({ target }, governorOptions),
+    context,
+  )
+  const nowMs = context.clock.nowMs()
+  const result: Observation = {
+    atMs: nowMs,
+    seconds: context.observeSeconds,
+    head: inspected.head,
+    branch: inspected.branch,
+    permitted: inspected.interventions,
+    firstWeightPercent: firstWeightOf(inspected.rollout),
+    services,
+    edges: await readEdges(nowMs, context),
+    budgets: budgets.map(budgetSeen),
+  }
+  return { result, message: messageOf(result) }
+}
+
+/** Waits until every service's telemetry covers the window, or patience ends. */
+async function readSignals(services: readonly string[], context: StageContext): Promise<ServiceSignals[]> {
+  const { clock, observeSeconds } = context
+  const endMs = clock.monotonicMs() + observeSeconds * 1000 * patience
+  for (;;) {
+    const seen = await Promise.all(services.map((service) => signalsOf(service, context)))
+    const covered = Math.min(...seen.map((one) => one.coveredSeconds))
+    if (covered >= observeSeconds - 1 || clock.monotonicMs() >= endMs) return seen
+    context.report(`telemetry covers ${covered} of ${observeSeconds} s`)
+    await clock.sleep(pollMs, context.signal)
+  }
+}
+
+async function signalsOf(service: string, context: StageContext): Promise<ServiceSignals> {
+  const nowMs = context.clock.nowMs()
+  // The newest slot may still be filling; the one before it is whole.
+  const endMs = Math.floor(nowMs / slotMs) * slotMs
+  const seconds = Math.min(context.observeSeconds, maxSlots)
+  const query = { service, startMs: endMs - seconds * 1000, endMs, slotMs }
+  const slots = (await goldenSignals(context.signals, query)).filter((slot) => slot.covered)
+  return {
+    service,
+    coveredSeconds: slots.length,
+    slots: slots.map(({ requests, errors, latency }) => ({ requests, errors, latency })),
+  }
+}
+
+async function readEdges(nowMs: number, context: StageContext): Promise<Edge[]> {
+  const startMs = nowMs - context.observeSeconds * 1000
+  const edges = await edgesOf(context.signals, { startMs, endMs: nowMs })
+  return edges.map(({ caller, service, requests }) => ({ caller, service, requests }))
+}
+
+function budgetSeen(budget: ErrorBudget): BudgetSeen {
+  const slo = budget.slo!
+  const covered = budget.burnRates.filter((rate) => rate.covered)
+  return {
+    name: slo.name,
+    service: slo.service,
+    indicator: slo.indicator === Indicator.AVAILABILITY ? 'availability' : 'latency',
+    objective: slo.objective,
+    thresholdMs: slo.thresholdMs,
+    windowSeconds: slo.windowS,
+    remaining: budget.remaining,
+    burning: budget.burning,
+    burnRate: Math.max(0, ...covered.map((rate) => rate.longRate)),
+  }
+}
+
+const cautiousFirstWeight = 100
+
+/** The weight of the first step; a rollout that does not say counts as all at once, which is the riskiest. */
+function firstWeightOf(rollout: string): number {
+  const parsed = JSON.parse(rollout || '{}') as { steps?: { weight?: number }[] }
+  return parsed.steps?.[0]?.weight ?? cautiousFirstWeight
+}
+
+function messageOf(observation: Observation): string {
+  const services = observation.services.map(({ service, slots, coveredSeconds }) => {
+    const requests = slots.reduce((total, slot) => total + slot.requests, 0)
+    return `${service}: ${Math.round(requests)} requests in ${coveredSeconds} s`
+  })
+  const burning = observation.budgets.filter((budget) => budget.burning)
+  const budgets = burning.map((budget) => `${budget.name} burns at ${budget.burnRate.toFixed(1)}×`)
+  return [...services, ...budgets].join('; ')
+}

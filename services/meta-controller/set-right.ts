@@ -1,0 +1,54 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import type { ObjectiveState } from './objective.ts'
+import { withRetry } from './retry.ts'
+import type { StageContext } from './stage.ts'
+
+const timeoutMs = 60_000
+const maxReasonLength = 2000
+
+/**
+ * Puts back what an objective that ends early has under way: traffic first, then git. Idempotent. Gives a sentence for
+ * each thing that could not be put back, so that a person knows; an objective that had changed nothing gives none.
+ */
+export async function setRight(
+  state: ObjectiveState,
+  reason: string,
+  context: Pick<StageContext, 'peers' | 'clock' | 'signal' | 'report'>,
+): Promise<string[]> {
+  const { peers, signal } = context
+  const problems: string[] = []
+  const attempt = async (what: string, call: () => Promise<unknown>) => {
+    try {
+      await withRetry(call, context)
+      context.report(what)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (ConnectError.from(error).code === Code.NotFound) return
+      problems.push(`${what} failed: ${ConnectError.from(error).rawMessage}`)
+    }
+  }
+  const short = reason.slice(0, maxReasonLength)
+  const changeId = state.results.propose?.id
+  if (changeId === undefined || state.results.authorize === undefined) return problems
+  for (const deploymentId of await deploymentsOf(changeId, context)) {
+    await attempt('traffic is back on stable', () =>
+      peers.deployer.abortDeployment({ deploymentId, reason: short }, { signal, timeoutMs }),
+    )
+  }
+  if (state.wish.autonomy === 'propose') return problems
+  await attempt('the change is reverted', () =>
+    peers.codeModifier.revertChange({ changeId, reason: short }, { signal, timeoutMs }),
+  )
+  return problems
+}
+
+/** The deployments of a change, also one that was started just before a crash and that the journal does not know. */
+async function deploymentsOf(
+  changeId: string,
+  context: Pick<StageContext, 'peers' | 'clock' | 'signal'>,
+): Promise<string[]> {
+  const { peers, signal } = context
+  const list = () => peers.deployer.listDeployments({ pageSize: 250 }, { signal, timeoutMs })
+  const { deployments } = await withRetry(list, context)
+  return deployments.filter((one) => one.changeId === changeId).map((one) => one.id)
+}
