@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KnowledgeGraph, type KnownDocument, prepareDocument } from './graph.ts'
+import { retrieve } from './retrieve.ts'
+
+const seed = 20_261_122
+const rounds = 12
+const stepsARound = 40
+
+const names = [
+  'Ada Lovelace',
+  'West Virginia',
+  'Virginia',
+  'Charles Babbage',
+  'Analytical Engine',
+  'The Who',
+  'Paris, Texas (film)',
+]
+const verbs = ['knew', 'built', 'left', 'was born in', 'wrote of']
+const questions = [
+  'Who built the Analytical Engine?',
+  'Where is West Virginia?',
+  'Did Ada Lovelace know Charles Babbage in Paris?',
+]
+
+/** A small generator with a seed (mulberry32). */
+function seeded(state: number): () => number {
+  let a = state
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+function anyOf<T>(random: () => number, items: readonly T[]): T {
+  return items[Math.floor(random() * items.length)] as T
+}
+
+function anyDocument(random: () => number, id: string): KnownDocument {
+  const sentences = Array.from({ length: 1 + Math.floor(random() * 40) }, () => {
+    return `${anyOf(random, names)} ${anyOf(random, verbs)} ${anyOf(random, names)}.`
+  })
+  const title = random() < 0.5 ? anyOf(random, names) : ''
+  return { id, title, text: sentences.join(random() < 0.2 ? '\n\n' : ' '), source: '' }
+}
+
+function put(
+  graph: KnowledgeGraph,
+  documents: readonly KnownDocument[],
+  removed: readonly string[] = [],
+): void {
+  graph.apply({ removed, added: documents.map(prepareDocument) })
+}
+
+/** All that can be asked of a graph. */
+function answers(graph: KnowledgeGraph): unknown {
+  const found = questions.map((question) =>
+    retrieve(graph, question, 20).map(({ passage, score, entities }) => [
+      passage.id,
+      passage.text,
+      score,
+      entities,
+    ]),
+  )
+  return { counts: graph.counts, found }
+}
+
+test('any sequence of puts, replacements and deletions answers as a fresh graph does', () => {
+  for (let round = 0; round < rounds; round += 1) {
+    const random = seeded(seed + round)
+    const graph = new KnowledgeGraph()
+    const known = new Map<string, KnownDocument>()
+    for (let step = 0; step < stepsARound; step += 1) {
+      const ids = new Set(
+        Array.from({ length: 1 + Math.floor(random() * 4) }, () => `d${Math.floor(random() * 12)}`),
+      )
+      const removed = [...ids].filter((id) => known.has(id))
+      const added = random() < 0.3 ? [] : [...ids].map((id) => anyDocument(random, id))
+      put(graph, added, removed)
+      for (const id of ids) known.delete(id)
+      for (const document of added) known.set(document.id, document)
+    }
+    const fresh = new KnowledgeGraph()
+    put(
+      fresh,
+      [...known.values()].sort(() => random() - 0.5),
+    )
+    assert.deepEqual(answers(graph), answers(fresh), `round ${round}, seed ${seed + round}`)
+  }
+})
+
+test('a graph that everything was deleted from is empty', () => {
+  const graph = new KnowledgeGraph()
+  const random = seeded(seed)
+  const documents = ['a', 'b', 'c'].map((id) => anyDocument(random, id))
+  put(graph, documents)
+  put(graph, [], ['a', 'b', 'c'])
+  assert.deepEqual(answers(graph), answers(new KnowledgeGraph()))
+})
+
+test('a passage is found through a name that leads from one passage to another', () => {
+  const graph = new KnowledgeGraph()
+  put(graph, [
+    {
+      id: '1',
+      title: 'Blue Sparrow',
+      text: 'Blue Sparrow is a film that was directed by Maria Okonjo.',
+      source: '',
+    },
+    { id: '2', title: 'Maria Okonjo', text: 'Maria Okonjo was born in Tallinn.', source: '' },
+    {
+      id: '3',
+      title: 'Green Sparrow',
+      text: 'Green Sparrow is a film about where birds are born.',
+      source: '',
+    },
+    { id: '4', title: 'Tin', text: 'Tin is a metal.', source: '' },
+  ])
+  const found = retrieve(graph, 'Where was the director of Blue Sparrow born?', 2)
+  assert.deepEqual(
+    found.map(({ passage }) => passage.id),
+    ['1#0', '2#0'],
+  )
+  assert.deepEqual(found[1]?.entities, ['Maria Okonjo'])
+})
+
+test('a name that becomes known later is linked in passages that were there before', () => {
+  const graph = new KnowledgeGraph()
+  const earlier = {
+    id: '1',
+    title: 'Harbour',
+    text: 'The crane at the harbour was made by Old Iron Works in spring.',
+    source: '',
+  }
+  put(graph, [earlier])
+  assert.equal(graph.entity('old iron works'), undefined)
+  put(graph, [{ id: '2', title: 'Old Iron Works', text: 'A foundry.', source: '' }])
+  assert.equal(graph.entity('old iron works')?.passages.size, 2)
+  put(graph, [], ['2'])
+  assert.equal(graph.entity('old iron works'), undefined)
+})
+
+test('a question that shares nothing with what is known finds nothing', () => {
+  const graph = new KnowledgeGraph()
+  put(graph, [{ id: '1', title: '', text: 'Tin is a metal.', source: '' }])
+  assert.deepEqual(retrieve(graph, 'quantum chromodynamics', 5), [])
+  assert.deepEqual(retrieve(graph, '???', 5), [])
+  assert.deepEqual(retrieve(graph, 'the of and', 5), [])
+})
