@@ -1,0 +1,77 @@
+import type { Judge, JudgeVerdict } from './judge.ts'
+import { beginJudge, decide, observe } from './judge.ts'
+import type { ArmCounts } from './slot.ts'
+
+/** For tests: a seeded stream of numbers in [0, 1) (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** How requests of one arm behave in second `second`. */
+export interface ArmModel {
+  readonly errorShare: (second: number) => number
+  /** Median of a lognormal duration with sigma 0.5. */
+  readonly medianMs: (second: number) => number
+}
+
+export interface RolloutModel {
+  readonly stable: ArmModel
+  readonly canary: ArmModel
+  readonly requestsPerSecond: number
+  readonly canaryShare: (second: number) => number
+  readonly seconds: number
+}
+
+export const boundsMs = Array.from({ length: 80 }, (_, index) => 0.5 * 1.12 ** index)
+export const judgeOptions = { alpha: 0.01, allowedErrorShare: 0.01, latencyTolerance: 0.25, boundsMs }
+
+/** Runs one rollout, looking every second, until the judge shows something, or only until it calls the canary worse. */
+export function simulateRollout(
+  model: RolloutModel,
+  random: () => number,
+  stopAt: 'any verdict' | 'worse' = 'any verdict',
+): { verdict: JudgeVerdict; seconds: number; judge: Judge } {
+  let judge = beginJudge(judgeOptions)
+  for (let second = 0; second < model.seconds; second++) {
+    const [stable, canary] = slotOf(model, second, random)
+    judge = observe(judge, { stable, canary }, second >= 3)
+    const { verdict } = decide(judge)
+    if (verdict === 'worse' || (verdict === 'not worse' && stopAt === 'any verdict'))
+      return { verdict, seconds: second + 1, judge }
+  }
+  return { verdict: 'not enough evidence', seconds: model.seconds, judge }
+}
+
+function slotOf(model: RolloutModel, second: number, random: () => number): [ArmCounts, ArmCounts] {
+  const arms = [emptyArm(), emptyArm()] as const
+  for (let request = 0; request < model.requestsPerSecond; request++) {
+    const isCanary = random() < model.canaryShare(second)
+    const behaviour = isCanary ? model.canary : model.stable
+    const arm = arms[isCanary ? 1 : 0]
+    arm.requests++
+    if (random() < behaviour.errorShare(second)) arm.errors++
+    const durationMs = behaviour.medianMs(second) * Math.exp(0.5 * normal(random))
+    const bucket = boundsMs.findIndex((bound) => durationMs <= bound)
+    arm.latencyCounts[bucket === -1 ? boundsMs.length : bucket]!++
+  }
+  return [arms[0], arms[1]]
+}
+
+function emptyArm() {
+  return {
+    requests: 0,
+    errors: 0,
+    refusals: 0,
+    latencyCounts: Array<number>(boundsMs.length + 1).fill(0),
+  }
+}
+
+function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+}
