@@ -21,14 +21,14 @@ export interface SupplierModel {
 }
 
 export const usualSupplier: SupplierModel = {
-  pageMs: 3,
+  pageMs: 2.5,
   linesPerPage: 3,
-  stallOneIn: 28,
+  stallOneIn: 24,
   stallMs: [1_200, 2_800],
   seed: 7,
 }
 
-const maxProducts = 200
+const maxProducts = 300
 const maxOnHand = 400
 
 export interface RunningSupplier {

@@ -11,15 +11,15 @@ export type Rpc = 'GetProduct' | 'GetQuote' | 'Recommend' | 'CheckStock'
 
 /**
  * The traffic of an afternoon, as the shop's access log has it. Customers come through the front page, so the products on it are what is asked for,
- * the first of them most (a Zipf law). One stock check in 15 is a restaurant's weekly order, which is the largest basket that the shop takes, or nearly.
+ * the first of them most (a Zipf law). One stock check in 12 is the weekly order of a restaurant, which is by far longer than a customer's basket.
  */
 export const usualTraffic: TrafficModel = {
-  shares: { GetProduct: 0.24, GetQuote: 0.18, Recommend: 0.26, CheckStock: 0.32 },
-  frontPageProducts: 64,
+  shares: { GetProduct: 0.28, GetQuote: 0.2, Recommend: 0.26, CheckStock: 0.26 },
+  frontPageProducts: 48,
   zipfExponent: 1.1,
   smallBasket: [1, 3],
-  largeBasket: [80, 100],
-  largeBasketShare: 1 / 15,
+  largeBasket: [180, 240],
+  largeBasketShare: 1 / 12,
 }
 
 export interface TrafficModel {

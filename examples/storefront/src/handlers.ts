@@ -17,7 +17,7 @@ import { mostViewed, recordView, similarProducts } from './recommendations.ts'
 import { RequestError, unary } from './status.ts'
 import { stockLevels } from './stock.ts'
 
-const maxLines = 100
+const maxLines = 250
 const maxQuantity = 999
 const maxRecommendations = 20
 const defaultRecommendations = 6

@@ -26,7 +26,7 @@ test('the planned calls keep to the shares of the traffic', () => {
   const baskets = calls
     .filter((call) => call.rpc === 'CheckStock')
     .map((call) => (call.request as { lines: [] }).lines)
-  const large = baskets.filter((lines) => lines.length >= 80).length / baskets.length
+  const large = baskets.filter((lines) => lines.length >= 180).length / baskets.length
   assert.ok(Math.abs(large - usualTraffic.largeBasketShare) < 0.015, `large: ${large}`)
 })
 
