@@ -1,4 +1,4 @@
-import { isStopWord, type Token, tokenize } from './text.ts'
+import { isStopWord, type Token, tokenize } from '../platform/text.ts'
 
 /** A name by which an entity is known: folded words joined by spaces. */
 export type EntityKey = string

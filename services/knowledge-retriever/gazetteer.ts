@@ -1,5 +1,5 @@
+import type { Token } from '../platform/text.ts'
 import { type EntityKey, maxNameWords } from './entities.ts'
-import type { Token } from './text.ts'
 
 /** A known name found in a text; `from` and `to` are token indices, `to` is past the end. */
 export interface NameMatch {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -33,8 +34,10 @@ const schema = `
     id TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (only INTEGER PRIMARY KEY CHECK (only = 1), schema INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;
-  INSERT OR IGNORE INTO meta VALUES (1, ${schemaVersion}, 0);
 `
+
+// A random beginning: a cache that outlives this file must not take the revisions of another one for its own.
+const firstRevision = () => randomInt(2 ** 40)
 
 /** Opens `sqlite:<path>`. One process has it at a time. Errors: DocumentStoreError. */
 export function openDocumentStore(url: string): DocumentStore {
@@ -55,7 +58,9 @@ function openDatabase(file: string): DatabaseSync {
   try {
     // Exclusive: the graph in memory is only right while nobody else writes.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-    database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT`)
+    database.exec(`BEGIN IMMEDIATE; ${schema}`)
+    database.prepare('INSERT OR IGNORE INTO meta VALUES (1, ?, ?)').run(schemaVersion, firstRevision())
+    database.exec('COMMIT')
     const found = database.prepare('SELECT schema FROM meta').get()?.schema
     if (found !== schemaVersion) throw new Error(`it has schema ${found}, this NEXUS reads ${schemaVersion}`)
     return database

@@ -1,7 +1,7 @@
+import { isStopWord, stemOf, stemsOf, type Token, tokenize } from '../platform/text.ts'
 import { capitalisedNames, type EntityKey, inducedTitle, type TitleName, titleNames } from './entities.ts'
 import { Gazetteer } from './gazetteer.ts'
 import { cutIntoPassages } from './passages.ts'
-import { isStopWord, stemOf, stemsOf, type Token, tokenize } from './text.ts'
 
 /** A document as it is kept: well-formed text, an id that is never empty. */
 export interface KnownDocument {

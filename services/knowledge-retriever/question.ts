@@ -1,6 +1,6 @@
+import { isStopWord, stemsOf, type Token, tokenize } from '../platform/text.ts'
 import { type EntityKey, maxNameWords } from './entities.ts'
 import type { Gazetteer } from './gazetteer.ts'
-import { isStopWord, stemsOf, type Token, tokenize } from './text.ts'
 
 /** A question as the graph sees it. */
 export interface ReadQuestion {
