@@ -5,8 +5,8 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { createClient } from '@connectrpc/connect'
 import { EchoService } from '../gen/nexus/echo/v1/echo_service_pb.ts'
+import { eventually } from './eventually.testing.ts'
 import { createGrpcTransport } from './grpc/channel.ts'
-import { eventually } from './testing.ts'
 
 const program = path.join(import.meta.dirname, 'process.fixture.ts')
 
@@ -31,7 +31,7 @@ function start(t: { after(fn: () => void): void }, kind: string): Running {
   })
   const exit = once(child, 'close').then(([code, signal]) => ({ code, signal }))
   const lines = () => out.split('\n').slice(0, -1)
-  const said = (line: string) => eventually(() => lines().some((one) => one.startsWith(line)), 10_000)
+  const said = (line: string) => eventually(line, () => lines().some((one) => one.startsWith(line)))
   return { child, exit, out: lines, log: () => log, said }
 }
 

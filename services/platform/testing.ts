@@ -62,20 +62,6 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-/** Polls until `condition` gives something true, at most `withinMs`. Errors: it never did. */
-export async function eventually<T>(
-  condition: () => T | Promise<T>,
-  withinMs = 5000,
-): Promise<NonNullable<T>> {
-  const endMs = performance.now() + withinMs
-  for (;;) {
-    const value = await condition()
-    if (value) return value as NonNullable<T>
-    if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${condition}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** Everything that a stream gives, in order. */
 export async function listOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = []

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Code, ConnectError, createClient, type ServiceImpl } from '@connectrpc/connect'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
+import { eventually } from '../eventually.testing.ts'
 import { mount } from '../service.ts'
-import { eventually, freePorts, keepingLog, listOf, startTestServer } from '../testing.ts'
+import { freePorts, keepingLog, listOf, startTestServer } from '../testing.ts'
 import { detached } from './call-context.ts'
 import { createGrpcTransport } from './channel.ts'
 import { echo as plainEcho } from './echo.fixture.ts'
@@ -199,7 +200,7 @@ test('a peer that comes back is found again', async (t) => {
   const client = createClient(EchoService, first.transport)
   await client.echo({})
   await first.server.close()
-  await eventually(() =>
+  await eventually('a change of the peer', () =>
     client.echo({}).then(
       () => false,
       () => true,
@@ -207,7 +208,7 @@ test('a peer that comes back is found again', async (t) => {
   )
   const second = await startTestServer([plainEcho], { port: first.port })
   t.after(second.close)
-  await eventually(() =>
+  await eventually('a change of the peer', () =>
     client.echo({}).then(
       () => true,
       () => false,

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { Code, ConnectError, createClient, type ServiceImpl } from '@connectrpc/connect'
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health_pb.ts'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
+import { eventually } from '../eventually.testing.ts'
 import { mount } from '../service.ts'
-import { eventually, keepingLog, startTestServer } from '../testing.ts'
+import { keepingLog, startTestServer } from '../testing.ts'
 import { createGrpcTransport } from './channel.ts'
 import { echo } from './echo.fixture.ts'
 
@@ -73,7 +74,7 @@ test('a drain says NOT_SERVING, finishes the call in flight, refuses new ones, a
   release.resolve()
   assert.equal((await inFlight).text, 'finished')
   await drained
-  await eventually(() =>
+  await eventually('the port to be closed', () =>
     createClient(Health, probe)
       .check({})
       .then(

@@ -5,8 +5,9 @@ import { Code, ConnectError, createClient, type HandlerContext, type ServiceImpl
 import { Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js'
 import { Registry } from 'prom-client'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
+import { eventually } from '../eventually.testing.ts'
 import { mount } from '../service.ts'
-import { eventually, keepingLog, listOf, startTestServer } from '../testing.ts'
+import { keepingLog, listOf, startTestServer } from '../testing.ts'
 import { echo } from './echo.fixture.ts'
 import type { GrpcLimits } from './limits.ts'
 import { createGrpcServer } from './server.ts'
@@ -230,7 +231,7 @@ test('the signal aborts when the handler has finished, so that what it left behi
     },
   })
   await client.echo({})
-  await eventually(() => signal?.aborted)
+  await eventually('the end of the signal', () => signal?.aborted)
 })
 
 test('a stream that its caller leaves ends the generator', async (t) => {
@@ -267,7 +268,7 @@ test('a reader that stops holds the writer back', async (t) => {
   const replies = client.expand({ text: 'x' }, { signal: controller.signal })[Symbol.asyncIterator]()
   await replies.next()
   let before = -1
-  await eventually(async () => {
+  await eventually('the writer to be held back', async () => {
     const still = before === made
     before = made
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -292,7 +293,7 @@ test('a handler that does not read holds its caller back', async (t) => {
   }
   const call = client.collect(requests())
   let before = -1
-  await eventually(async () => {
+  await eventually('the caller to be held back', async () => {
     const still = before === sent && sent > 0
     before = sent
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -373,7 +374,7 @@ test('calls over the limit of calls in flight are refused, and room is given bac
   }
   const { client } = await serve(t, own, { maxCallsInFlight: 3 })
   const held = [client.echo({}), client.echo({}), client.echo({})]
-  await eventually(() => inside === 3)
+  await eventually('three calls inside', () => inside === 3)
   await assert.rejects(client.echo({}), { code: Code.ResourceExhausted })
   release.resolve()
   await Promise.all(held)
@@ -392,7 +393,7 @@ test('a handler that ignores its deadline keeps its place until it is done', asy
   await assert.rejects(client.echo({}, { timeoutMs: 30 }), { code: Code.DeadlineExceeded })
   await assert.rejects(client.echo({}), { code: Code.ResourceExhausted })
   release.resolve()
-  await eventually(async () => (await codeOf(client.echo({}))) === 'ok')
+  await eventually('room for a call', async () => (await codeOf(client.echo({}))) === 'ok')
 })
 
 test('every call is counted once, by its code, and nothing stays in flight', async (t) => {
@@ -401,7 +402,10 @@ test('every call is counted once, by its code, and nothing stays in flight', asy
   await client.collect(texts('a'))
   await codeOf(client.collect(texts('')))
   await codeOf(client.echo({}, { timeoutMs: 20 }))
-  await eventually(async () => !/in_flight\{[^}]*\} [1-9]/.test(await registry.metrics()))
+  await eventually(
+    'no call in flight',
+    async () => !/in_flight\{[^}]*\} [1-9]/.test(await registry.metrics()),
+  )
   const text = await registry.metrics()
   const counted = text.split('\n').filter((line) => line.startsWith('grpc_server_handled_total{'))
   assert.deepEqual(
