@@ -84,9 +84,9 @@ async function refuseUncommitted(originPath: string, origin: GitFolder): Promise
   if (origin.workFolder === undefined) return
   // `refresh: false`: isomorphic-git would otherwise write what it found into the user's index.
   const rows = await git.statusMatrix({
-    fs,
+    fs: indexOf(origin),
     dir: origin.workFolder,
-    gitdir: origin.gitFolder,
+    gitdir: origin.commonFolder,
     refresh: false,
     ref: await headOf(originPath, origin),
   })
@@ -98,6 +98,19 @@ async function refuseUncommitted(originPath: string, origin: GitFolder): Promise
     'uncommitted',
     `${originPath} has uncommitted changes (${named.join(', ')}${rest}): commit, stash or ignore them`,
   )
+}
+
+/** A linked worktree has its own index and shares all else; isomorphic-git knows one folder only. */
+function indexOf({ gitFolder, commonFolder }: GitFolder): git.PromiseFsClient {
+  const shared = path.join(commonFolder, 'index')
+  const place = (file: string) => (path.resolve(file) === shared ? path.join(gitFolder, 'index') : file)
+  const promises: git.PromiseFsClient['promises'] = {
+    ...fs.promises,
+    readFile: (file: string, options: object) => fs.promises.readFile(place(file), options),
+    lstat: (file: string) => fs.promises.lstat(place(file)),
+    stat: (file: string) => fs.promises.stat(place(file)),
+  }
+  return { promises }
 }
 
 async function fetchInto(
