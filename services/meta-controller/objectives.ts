@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { Code, ConnectError } from '@connectrpc/connect'
+import { detached } from '../platform/grpc/call-context.ts'
 import { exportJournal } from '../platform/journal/export.ts'
 import { JournalConflictError, type JournalEvent } from '../platform/journal/journal.ts'
 import { type MindParts, work } from './mind.ts'
@@ -120,7 +121,8 @@ export class Objectives {
 
   #start(state: ObjectiveState): void {
     const cancel = new AbortController()
-    const done = work(state.id, this.#parts, { drain: this.#drain, cancel: cancel.signal })
+    // The work outlives the call that submitted it, and has neither its deadline nor its trace.
+    const done = detached(() => work(state.id, this.#parts, { drain: this.#drain, cancel: cancel.signal }))
       .catch((error) => this.#parts.events.stageFailed(state, undefined, error))
       .finally(() => this.#running.delete(state.id))
     this.#running.set(state.id, { target: state.wish.target, cancel, done })

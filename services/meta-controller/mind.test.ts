@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
+import { Registry } from 'prom-client'
+import { DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
+import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
+import { MetaControllerService } from '../gen/nexus/meta_controller/v1/meta_controller_service_pb.ts'
+import { ObjectiveState as StateCode } from '../gen/nexus/meta_controller/v1/objective_pb.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
+import { eventually } from '../platform/eventually.testing.ts'
+import { verifyExport } from '../platform/journal/export.ts'
+import type { Journal } from '../platform/journal/journal.ts'
+import { openJournal } from '../platform/journal/open.ts'
+import { mount } from '../platform/service.ts'
+import { silentLog, startTestServer } from '../platform/testing.ts'
+import { createEvents } from './events.ts'
+import { createExperienceStore } from './experience.ts'
+import { Objectives } from './objectives.ts'
+import { createSignals, createWorld, startPeers, type World } from './peers.fixture.ts'
+import { createMetaController } from './service.ts'
+import { Watchers } from './watchers.ts'
+
+const observeSeconds = 20
+/** Waiting costs nothing: a sleep ends at once, but yields, and the wall clock is the system's. */
+const impatientClock: Clock = {
+  ...systemClock,
+  sleep: async (_durationMs, signal) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    signal?.throwIfAborted()
+  },
+}
+
+interface Running {
+  readonly objectives: Objectives
+  readonly registry: Registry
+  readonly stop: () => Promise<void>
+}
+
+async function newJournal(t: TestContext): Promise<Journal> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'nexus-mind-'))
+  const journal = await openJournal(`sqlite:${path.join(folder, 'journal.sqlite')}`, { clock: systemClock })
+  t.after(async () => {
+    await journal.close()
+    await rm(folder, { recursive: true })
+  })
+  return journal
+}
+
+async function startMind(journal: Journal, world: World): Promise<Running> {
+  const registry = new Registry()
+  const drain = new AbortController()
+  const { peers, close } = await startPeers(world)
+  const stageContext = {
+    peers,
+    signals: createSignals(world),
+    experiences: createExperienceStore(journal),
+    clock: impatientClock,
+    observeSeconds,
+  }
+  const parts = {
+    journal,
+    clock: impatientClock,
+    events: createEvents(silentLog, registry),
+    watchers: new Watchers(),
+    stageContext,
+  }
+  const objectives = new Objectives(parts, drain.signal)
+  await objectives.resume()
+  const stop = async () => {
+    drain.abort(new Error('the test stops'))
+    await objectives.stopped()
+    await close()
+  }
+  return { objectives, registry, stop }
+}
+
+async function serve(t: TestContext, world: World) {
+  const journal = await newJournal(t)
+  const mind = await startMind(journal, world)
+  const implementation = createMetaController({
+    objectives: mind.objectives,
+    targets: ['storefront'],
+    defaultAutonomy: 'auto',
+  })
+  const server = await startTestServer([mount(MetaControllerService, implementation)])
+  t.after(async () => {
+    await mind.stop()
+    await server.close()
+  })
+  return { client: createClient(MetaControllerService, server.transport), ...mind, journal }
+}
+
+async function toTheEnd(
+  client: Awaited<ReturnType<typeof serve>>['client'],
+  objectiveId: string,
+  onWatching: () => void = () => undefined,
+) {
+  const seen: { type: string; message: string }[] = []
+  for await (const { event } of client.watchObjective({ objectiveId })) {
+    onWatching()
+    seen.push(event!)
+  }
+  const { objective } = await client.getObjective({ objectiveId })
+  return { seen, objective: objective! }
+}
+
+test('an objective goes through all stages to a promotion, and its watcher sees each', async (t) => {
+  const watched = Promise.withResolvers<void>()
+  const world = createWorld({ proposing: watched.promise })
+  const { client, registry } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { seen, objective } = await toTheEnd(client, objectiveId, watched.resolve)
+  assert.equal(objective.state, StateCode.PROMOTED, objective.reason)
+  assert.equal(objective.targetMetric, 'latency_p95')
+  assert.equal(seen.filter((event) => event.type === 'stage_done').length, 8)
+  assert.ok(seen.some((event) => event.type === 'progress' && event.message === 'tests: 14 passed'))
+  assert.deepEqual(
+    [...world.effects],
+    [`commit:c-${objectiveId}-1`, `deploy:c-${objectiveId}-1`, `promote:c-${objectiveId}-1`],
+  )
+  const counted = await registry.getSingleMetricAsString('nexus_decisions_total')
+  assert.match(
+    counted,
+    /nexus_decisions_total\{goal="reduce_latency",intervention="enable_caching",outcome="promoted"\} 1/,
+  )
+  const { journal } = await client.exportJournal({ objectiveId })
+  assert.equal(verifyExport(journal).ok, true)
+})
+
+test('a canary that is worse ends aborted, with the change reverted', async (t) => {
+  const world = createWorld({ deployment: DeploymentState.ABORTED })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({
+    goal: 'reduce_latency',
+    intervention: 'enable_caching',
+  })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.ABORTED)
+  assert.ok(world.effects.has(`revert:c-${objectiveId}-1`))
+  assert.ok(!world.effects.has(`promote:c-${objectiveId}-1`))
+  const again = await client.submitObjective({ goal: 'reduce_latency', intervention: 'enable_caching' })
+  const second = await toTheEnd(client, again.objectiveId)
+  assert.equal(second.objective.state, StateCode.DECLINED)
+  assert.match(second.objective.reason, /tried from this very commit and aborted/)
+})
+
+test('it declines when the promise is kept, and changes nothing', async (t) => {
+  const world = createWorld({ slowShare: 0.01 })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.DECLINED)
+  assert.match(objective.reason, /nothing to improve: latency_p95 of storefront is/)
+  assert.equal(world.effects.size, 0)
+})
+
+test('it declines without traffic, for want of evidence', async (t) => {
+  const { client } = await serve(t, createWorld({ requestsPerSecond: 0 }))
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.DECLINED)
+  assert.match(objective.reason, /not enough evidence: 0 requests in 20 s/)
+})
+
+test('a refused change leads to the next intervention, and to "declined" when none is left', async (t) => {
+  const world = createWorld({ refusal: 'nothing pure is hot' })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.DECLINED)
+  assert.equal(objective.turn, 3)
+  assert.equal(world.calls.filter((call) => call === 'proposeChange').length, 2)
+  assert.match(objective.reason, /enable_caching: nothing pure is hot/)
+})
+
+test('a refusal by policy ends the objective without a commit', async (t) => {
+  const world = createWorld({ authorization: AuthorizationOutcome.REFUSED })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.REFUSED)
+  assert.equal(world.effects.size, 0)
+})
+
+test('autonomy sets how far it goes: observe changes nothing, propose stops at the branch', async (t) => {
+  const world = createWorld()
+  const { client } = await serve(t, world)
+  const observing = await client.submitObjective({ goal: 'reduce_latency', autonomy: 1 })
+  assert.match(
+    (await toTheEnd(client, observing.objectiveId)).objective.reason,
+    /autonomy is observe: would do enable_caching/,
+  )
+  assert.equal(world.effects.size, 0)
+  const proposing = await client.submitObjective({ goal: 'reduce_latency', autonomy: 2 })
+  assert.equal((await toTheEnd(client, proposing.objectiveId)).objective.state, StateCode.PROPOSED)
+  assert.deepEqual([...world.effects], [`commit:c-${proposing.objectiveId}-1`])
+})
+
+test('it waits for a person, shows which approval, and goes on when they decide', async (t) => {
+  const world = createWorld({ authorization: AuthorizationOutcome.AWAITING_APPROVAL })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  for await (const { event } of client.watchObjective({ objectiveId })) {
+    if (event?.type !== 'awaiting') continue
+    assert.equal(event.objective?.state, StateCode.AWAITING_APPROVAL)
+    assert.equal(event.objective?.approvalId, 'a-1')
+    world.authorization = AuthorizationOutcome.PERMITTED
+  }
+  assert.equal((await client.getObjective({ objectiveId })).objective?.state, StateCode.PROMOTED)
+})
+
+test('cancel puts back what is under way', async (t) => {
+  const world = createWorld({ authorization: AuthorizationOutcome.AWAITING_APPROVAL })
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  for await (const { event } of client.watchObjective({ objectiveId })) {
+    if (event?.type === 'awaiting') void client.cancelObjective({ objectiveId, reason: 'not today' })
+  }
+  const { objective } = await client.getObjective({ objectiveId })
+  assert.equal(objective?.state, StateCode.CANCELED)
+  assert.equal(objective?.reason, 'not today')
+})
+
+test('a peer that is away for a moment is waited for; one that stays broken ends the objective with its words', async (t) => {
+  const world = createWorld()
+  let faults = 3
+  world.before = (call) => {
+    if (call === 'commitChange' && faults-- > 0) throw new ConnectError('restarting', Code.Unavailable)
+  }
+  const { client } = await serve(t, world)
+  const first = await client.submitObjective({ goal: 'reduce_latency' })
+  assert.equal((await toTheEnd(client, first.objectiveId)).objective.state, StateCode.PROMOTED)
+  world.before = (call) => {
+    if (call === 'startDeployment') throw new ConnectError('no warrant', Code.PermissionDenied)
+  }
+  const second = await client.submitObjective({ goal: 'reduce_latency', intervention: 'add_timeout' })
+  const { objective } = await toTheEnd(client, second.objectiveId)
+  assert.equal(objective.state, StateCode.FAILED)
+  assert.match(objective.reason, /deploy: .*no warrant/)
+  assert.ok(world.effects.has(`revert:c-${second.objectiveId}-1`))
+})
+
+test('a busy target, an unknown target and an unusable target are told to the submitter', async (t) => {
+  const world = createWorld({ authorization: AuthorizationOutcome.AWAITING_APPROVAL })
+  const { client } = await serve(t, world)
+  await client.submitObjective({ goal: 'reduce_latency' })
+  const submit = (request: object) => client.submitObjective({ goal: 'reduce_latency', ...request })
+  await assert.rejects(
+    submit({}),
+    (error: ConnectError) =>
+      error.code === Code.FailedPrecondition && /busy with objective/.test(error.message),
+  )
+  await assert.rejects(
+    submit({ target: 'nowhere' }),
+    (error: ConnectError) => error.code === Code.NotFound && /there is storefront/.test(error.message),
+  )
+  await assert.rejects(
+    client.getObjective({ objectiveId: 'o-unknown' }),
+    (error: ConnectError) => error.code === Code.NotFound,
+  )
+})
+
+test('a target that cannot be worked on is refused with the reason, and no objective is left behind', async (t) => {
+  const world = createWorld()
+  world.before = () => {
+    throw new ConnectError('/srv/shop has uncommitted changes: commit or stash them', Code.FailedPrecondition)
+  }
+  const { client } = await serve(t, world)
+  await assert.rejects(
+    client.submitObjective({ goal: 'reduce_latency' }),
+    (error: ConnectError) =>
+      error.code === Code.FailedPrecondition && /uncommitted changes: commit or stash/.test(error.message),
+  )
+  assert.deepEqual((await client.listObjectives({})).objectives, [])
+})
+
+test('a bad value names its field', async (t) => {
+  const { client } = await serve(t, createWorld())
+  for (const [request, field] of [
+    [{ goal: 'world_peace' }, 'goal'],
+    [{ goal: 'reduce_latency', targetMetric: 'beauty' }, 'target_metric'],
+    [{ goal: 'reduce_latency', intervention: 'DROP TABLE' }, 'intervention'],
+  ] as const) {
+    await assert.rejects(
+      client.submitObjective(request),
+      (error: ConnectError) => error.code === Code.InvalidArgument && error.message.includes(field),
+    )
+  }
+})
+
+test('the same request id gives the same objective', async (t) => {
+  const { client } = await serve(t, createWorld())
+  const request = { goal: 'reduce_latency', requestId: 'ticket-42' }
+  const first = await client.submitObjective(request)
+  await toTheEnd(client, first.objectiveId)
+  assert.equal((await client.submitObjective(request)).objectiveId, first.objectiveId)
+})
+
+test('stopped before any of its calls, it goes on after a restart to the same end, with each effect once', async (t) => {
+  const calls = await countCalls(t)
+  for (let stopAt = 1; stopAt <= calls; stopAt++) {
+    const journal = await newJournal(t)
+    const world = createWorld()
+    const first = await startMind(journal, world)
+    let made = 0
+    const stopped = new Promise<void>((resolve) => {
+      world.before = () => {
+        made += 1
+        if (made !== stopAt + 1) return
+        void first.stop().then(resolve)
+        throw new ConnectError('the process is gone', Code.Unavailable)
+      }
+    })
+    const wish = {
+      goal: 'reduce_latency',
+      targetMetric: 'latency_p95',
+      intervention: '',
+      affectedMetrics: [],
+      target: 'storefront',
+      autonomy: 'auto',
+      submittedBy: '',
+    } as const
+    const { id } = await first.objectives.submit(wish, 'the-wish')
+    if (stopAt < calls) await stopped
+    else await first.objectives.stopped().then(first.stop)
+    world.before = () => undefined
+    const second = await startMind(journal, world)
+    await eventually('the objective has ended', async () => (await second.objectives.get(id)).ending)
+    assert.equal((await second.objectives.get(id)).ending, 'promoted', `stopped at call ${stopAt}`)
+    assert.deepEqual([...world.effects].toSorted(), [
+      `commit:c-${id}-1`,
+      `deploy:c-${id}-1`,
+      `promote:c-${id}-1`,
+    ])
+    await second.stop()
+  }
+})
+
+async function countCalls(t: TestContext): Promise<number> {
+  const world = createWorld()
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  await toTheEnd(client, objectiveId)
+  return world.calls.length
+}
