@@ -13,7 +13,7 @@ import {
   EchoResponseSchema,
   EchoService,
 } from '../../services/gen/nexus/echo/v1/echo_service_pb.ts'
-import { echo } from '../../services/platform/grpc/echo.fixture.ts'
+import { echo } from '../../services/platform/grpc/echo.testing.ts'
 import { createGrpcServer } from '../../services/platform/grpc/server.ts'
 import { createLog } from '../../services/platform/log.ts'
 import { openTracing } from '../../services/platform/tracing.ts'

@@ -8,7 +8,7 @@ import { EchoService } from '../gen/nexus/echo/v1/echo_service_pb.ts'
 import { eventually } from './eventually.testing.ts'
 import { createGrpcTransport } from './grpc/channel.ts'
 
-const program = path.join(import.meta.dirname, 'process.fixture.ts')
+const program = path.join(import.meta.dirname, 'process.testing.ts')
 
 interface Running {
   child: ChildProcess

@@ -7,7 +7,7 @@ import { mount } from '../service.ts'
 import { freePorts, keepingLog, listOf, startTestServer } from '../testing.ts'
 import { detached } from './call-context.ts'
 import { createGrpcTransport } from './channel.ts'
-import { echo as plainEcho } from './echo.fixture.ts'
+import { echo as plainEcho } from './echo.testing.ts'
 
 type EchoImpl = ServiceImpl<typeof EchoService>
 type EchoClient = ReturnType<typeof createClient<typeof EchoService>>

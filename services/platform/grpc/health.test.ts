@@ -7,7 +7,7 @@ import { eventually } from '../eventually.testing.ts'
 import { mount } from '../service.ts'
 import { keepingLog, startTestServer } from '../testing.ts'
 import { createGrpcTransport } from './channel.ts'
-import { echo } from './echo.fixture.ts'
+import { echo } from './echo.testing.ts'
 
 const plain = echo.implementation as unknown as ServiceImpl<typeof EchoService>
 

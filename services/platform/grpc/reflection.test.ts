@@ -8,7 +8,7 @@ import { createClient } from '@connectrpc/connect'
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts'
 import { startTestServer, type TestServer } from '../testing.ts'
-import { echo } from './echo.fixture.ts'
+import { echo } from './echo.testing.ts'
 
 type Question =
   Parameters<

@@ -8,7 +8,7 @@ import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
 import { eventually } from '../eventually.testing.ts'
 import { mount } from '../service.ts'
 import { keepingLog, listOf, startTestServer } from '../testing.ts'
-import { echo } from './echo.fixture.ts'
+import { echo } from './echo.testing.ts'
 import type { GrpcLimits } from './limits.ts'
 import { createGrpcServer } from './server.ts'
 
