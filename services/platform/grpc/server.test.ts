@@ -1,58 +1,16 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
-import { Code, ConnectError, createClient, type HandlerContext, type ServiceImpl } from '@connectrpc/connect'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js'
 import { Registry } from 'prom-client'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
 import { eventually } from '../eventually.testing.ts'
-import { mount } from '../service.ts'
 import { keepingLog, listOf, startTestServer } from '../testing.ts'
-import { echo } from './echo.testing.ts'
-import type { GrpcLimits } from './limits.ts'
+import { codeOf, serveEcho, texts, waiting } from './serve-echo.testing.ts'
 import { createGrpcServer } from './server.ts'
 
-type EchoImpl = ServiceImpl<typeof EchoService>
-
-/** An echo server with some methods of its own, and a client; both end with the test. */
-async function serve(
-  t: { after(fn: () => Promise<void>): void },
-  own: Partial<EchoImpl>,
-  limits?: Partial<GrpcLimits>,
-) {
-  const { log, lines } = keepingLog()
-  const mounted = mount(EchoService, { ...(echo.implementation as unknown as EchoImpl), ...own })
-  const server = await startTestServer([mounted], { log, limits })
-  t.after(server.close)
-  return { ...server, lines, client: createClient(EchoService, server.transport) }
-}
-
-async function* texts(...all: string[]) {
-  for (const text of all) yield { text }
-}
-
-/** A handler that waits until its signal aborts, and tells how it ended. */
-function waiting() {
-  const entered = Promise.withResolvers<HandlerContext>()
-  const aborted = Promise.withResolvers<unknown>()
-  const echo: EchoImpl['echo'] = async (_request, context) => {
-    entered.resolve(context)
-    if (!context.signal.aborted) await once(context.signal, 'abort')
-    aborted.resolve(context.signal.reason)
-    throw context.signal.reason
-  }
-  return { echo, entered: entered.promise, aborted: aborted.promise }
-}
-
-function codeOf(work: Promise<unknown>): Promise<Code | 'ok'> {
-  return work.then(
-    () => 'ok' as const,
-    (error) => ConnectError.from(error).code,
-  )
-}
-
 test('all four shapes of call answer', async (t) => {
-  const { client } = await serve(t, {})
+  const { client } = await serveEcho(t, {})
   assert.equal((await client.echo({ text: 'a' })).text, 'a')
   const expanded = await listOf(client.expand({ text: 'b', count: 3 }))
   assert.deepEqual(
@@ -69,7 +27,7 @@ test('all four shapes of call answer', async (t) => {
 })
 
 test('a conversation alternates: each answer comes before the next request is made', async (t) => {
-  const { client } = await serve(t, {})
+  const { client } = await serveEcho(t, {})
   const heard: string[] = []
   const gate = { open: Promise.withResolvers<void>() }
   async function* requests() {
@@ -94,7 +52,7 @@ test('a method that the service leaves out is unimplemented', async (t) => {
 })
 
 test('headers and trailers travel both ways, binary ones too', async (t) => {
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     echo: (request, context) => {
       context.responseHeader.set('x-seen', context.requestHeader.get('x-sent') ?? '')
       context.responseTrailer.set('x-bytes-bin', context.requestHeader.get('x-bytes-bin') ?? '')
@@ -120,7 +78,7 @@ test('headers and trailers travel both ways, binary ones too', async (t) => {
 })
 
 test("a handler's ConnectError reaches the caller with code, message, details and trailers", async (t) => {
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     echo: () => {
       throw new ConnectError('no such thing: 100 % sure', Code.NotFound, { 'x-hint': 'look elsewhere' }, [
         { desc: EchoService.method.echo.input, value: { text: 'detail' } },
@@ -136,7 +94,7 @@ test("a handler's ConnectError reaches the caller with code, message, details an
 })
 
 test('an error goes out trailers-only, whatever headers the handler has set', async (t) => {
-  const { port } = await serve(t, {
+  const { port } = await serveEcho(t, {
     echo: (_request, context) => {
       context.responseHeader.set('x-early', '1')
       throw new ConnectError('no', Code.PermissionDenied)
@@ -165,7 +123,7 @@ test('an error goes out trailers-only, whatever headers the handler has set', as
 })
 
 test('any other error is internal with a neutral message, and its cause is in the log with the trace id', async (t) => {
-  const { client, lines } = await serve(t, {
+  const { client, lines } = await serveEcho(t, {
     echo: () => {
       throw new TypeError('the secret is 42')
     },
@@ -180,14 +138,14 @@ test('any other error is internal with a neutral message, and its cause is in th
 
 test('a deadline cancels the work and tells the caller', async (t) => {
   const { echo, aborted } = waiting()
-  const { client } = await serve(t, { echo })
+  const { client } = await serveEcho(t, { echo })
   await assert.rejects(client.echo({}, { timeoutMs: 50 }), { code: Code.DeadlineExceeded })
   assert.equal(ConnectError.from(await aborted).code, Code.DeadlineExceeded)
 })
 
 test('a handler sees how much time its caller has left', async (t) => {
   let left: number | undefined
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     echo: (_request, context) => {
       left = context.timeoutMs()
       return {}
@@ -199,7 +157,7 @@ test('a handler sees how much time its caller has left', async (t) => {
 
 test('a call whose caller sets no deadline gets the default one', async (t) => {
   const { echo, aborted } = waiting()
-  const { port } = await serve(t, { echo }, { defaultDeadlineMs: 40 })
+  const { port } = await serveEcho(t, { echo }, { defaultDeadlineMs: 40 })
   // The transport always sets one, so this is a bare client.
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure())
   t.after(async () => client.close())
@@ -213,7 +171,7 @@ test('a call whose caller sets no deadline gets the default one', async (t) => {
 
 test("a caller's cancellation aborts the handler's signal", async (t) => {
   const { echo, entered, aborted } = waiting()
-  const { client } = await serve(t, { echo })
+  const { client } = await serveEcho(t, { echo })
   const controller = new AbortController()
   const call = codeOf(client.echo({}, { signal: controller.signal }))
   await entered
@@ -224,7 +182,7 @@ test("a caller's cancellation aborts the handler's signal", async (t) => {
 
 test('the signal aborts when the handler has finished, so that what it left behind ends too', async (t) => {
   let signal: AbortSignal | undefined
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     echo: (_request, context) => {
       signal = context.signal
       return {}
@@ -236,7 +194,7 @@ test('the signal aborts when the handler has finished, so that what it left behi
 
 test('a stream that its caller leaves ends the generator', async (t) => {
   const ended = Promise.withResolvers<void>()
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     async *expand(request) {
       try {
         for (let index = 0; ; index += 1) yield { text: request.text, index }
@@ -257,55 +215,8 @@ test('a stream that its caller leaves ends the generator', async (t) => {
   await ended.promise
 })
 
-test('a reader that stops holds the writer back', async (t) => {
-  let made = 0
-  const { client } = await serve(t, {
-    async *expand() {
-      for (; made < 100_000; made += 1) yield { text: 'x'.repeat(10_000) }
-    },
-  })
-  const controller = new AbortController()
-  const replies = client.expand({ text: 'x' }, { signal: controller.signal })[Symbol.asyncIterator]()
-  await replies.next()
-  let before = -1
-  await eventually('the writer to be held back', async () => {
-    const still = before === made
-    before = made
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    return still
-  })
-  assert.ok(made < 2000, `${made} messages of 10 kB were made for a reader that took one`)
-  controller.abort()
-  await assert.rejects(replies.next(), { code: Code.Canceled })
-})
-
-test('a handler that does not read holds its caller back', async (t) => {
-  let sent = 0
-  const release = Promise.withResolvers<void>()
-  const { client } = await serve(t, {
-    collect: async () => {
-      await release.promise
-      return {}
-    },
-  })
-  async function* requests() {
-    for (; sent < 100_000; sent += 1) yield { text: 'x'.repeat(10_000) }
-  }
-  const call = client.collect(requests())
-  let before = -1
-  await eventually('the caller to be held back', async () => {
-    const still = before === sent && sent > 0
-    before = sent
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    return still
-  })
-  assert.ok(sent < 2000, `${sent} messages of 10 kB were taken from a caller that nobody reads`)
-  release.resolve()
-  await call
-})
-
 test('a handler may answer before it has read all requests', async (t) => {
-  const { client } = await serve(t, {
+  const { client } = await serveEcho(t, {
     async collect(requests) {
       for await (const request of requests) return { text: request.text, count: 1 }
       return {}
@@ -314,109 +225,8 @@ test('a handler may answer before it has read all requests', async (t) => {
   assert.equal((await client.collect(texts('first', 'second', 'third'))).text, 'first')
 })
 
-test('a request that breaks a rule is refused in words, with the violations as detail', async (t) => {
-  const { client } = await serve(t, {})
-  await assert.rejects(client.echo({ weight: 2, labels: ['ok', ''] }), (error: ConnectError) => {
-    assert.equal(error.code, Code.InvalidArgument)
-    assert.match(
-      error.rawMessage,
-      /labels\[1\]: must be at least 1 characters; weight: must be greater than or equal to 0/,
-    )
-    assert.equal(error.details.length, 1)
-    return true
-  })
-})
-
-test('each message of a stream is checked, and a handler cannot swallow that', async (t) => {
-  const { client } = await serve(t, {
-    async collect(requests) {
-      try {
-        for await (const _ of requests);
-      } catch {}
-      return { text: 'fine' }
-    },
-  })
-  await assert.rejects(client.collect(texts('good', '', 'good')), {
-    code: Code.InvalidArgument,
-    rawMessage: /^text: /,
-  })
-})
-
-test('bytes that are no message are the fault of the caller', async (t) => {
-  const { port } = await serve(t, {})
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure())
-  t.after(async () => client.close())
-  const asIs = (bytes: Buffer) => bytes
-  const error = await new Promise<ServiceError | null>((resolve) => {
-    client.makeUnaryRequest('/nexus.echo.v1.EchoService/Echo', asIs, asIs, Buffer.from([0xff]), resolve)
-  })
-  assert.equal(error?.code, Code.InvalidArgument)
-})
-
-test('a message over the limit is refused in either direction', async (t) => {
-  const { client } = await serve(t, {}, { maxMessageBytes: 10_000 })
-  await assert.rejects(client.echo({ text: 'x'.repeat(20_000) }), { code: Code.ResourceExhausted })
-  await assert.rejects(client.collect(texts('x', 'x'.repeat(20_000))), { code: Code.ResourceExhausted })
-  assert.equal((await client.echo({ text: 'x'.repeat(5_000) })).text.length, 5_000)
-  const large = await serve(t, { echo: () => ({ text: 'x'.repeat(20_000) }) }, { maxMessageBytes: 10_000 })
-  await assert.rejects(large.client.echo({}), { code: Code.ResourceExhausted })
-})
-
-test('calls over the limit of calls in flight are refused, and room is given back', async (t) => {
-  const release = Promise.withResolvers<void>()
-  let inside = 0
-  const own: Partial<EchoImpl> = {
-    echo: async () => {
-      inside += 1
-      await release.promise
-      return {}
-    },
-  }
-  const { client } = await serve(t, own, { maxCallsInFlight: 3 })
-  const held = [client.echo({}), client.echo({}), client.echo({})]
-  await eventually('three calls inside', () => inside === 3)
-  await assert.rejects(client.echo({}), { code: Code.ResourceExhausted })
-  release.resolve()
-  await Promise.all(held)
-  await client.echo({})
-})
-
-test('a handler that ignores its deadline keeps its place until it is done', async (t) => {
-  const release = Promise.withResolvers<void>()
-  const own: Partial<EchoImpl> = {
-    echo: async () => {
-      await release.promise
-      return {}
-    },
-  }
-  const { client } = await serve(t, own, { maxCallsInFlight: 1 })
-  await assert.rejects(client.echo({}, { timeoutMs: 30 }), { code: Code.DeadlineExceeded })
-  await assert.rejects(client.echo({}), { code: Code.ResourceExhausted })
-  release.resolve()
-  await eventually('room for a call', async () => (await codeOf(client.echo({}))) === 'ok')
-})
-
-test('every call is counted once, by its code, and nothing stays in flight', async (t) => {
-  const { echo } = waiting()
-  const { client, registry } = await serve(t, { echo })
-  await client.collect(texts('a'))
-  await codeOf(client.collect(texts('')))
-  await codeOf(client.echo({}, { timeoutMs: 20 }))
-  await eventually(
-    'no call in flight',
-    async () => !/in_flight\{[^}]*\} [1-9]/.test(await registry.metrics()),
-  )
-  const text = await registry.metrics()
-  const counted = text.split('\n').filter((line) => line.startsWith('grpc_server_handled_total{'))
-  assert.deepEqual(
-    counted.map((line) => line.replace(/.*grpc_method="(\w+)",grpc_code="(\w+)"} (\d+)/, '$1 $2 $3')),
-    ['Collect OK 1', 'Collect InvalidArgument 1', 'Echo DeadlineExceeded 1'],
-  )
-  assert.match(text, /grpc_server_handling_seconds_count\{[^}]*grpc_method="Collect"\} 2/)
-})
-
 test('a taken port is said plainly', async (t) => {
-  const first = await serve(t, {})
+  const first = await serveEcho(t, {})
   const { log } = keepingLog()
   const second = createGrpcServer({ mounted: [], log, registry: new Registry() })
   t.after(() => second.close())
