@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import {
@@ -55,6 +55,13 @@ interface Parts {
   readonly journal: () => Journal
 }
 
+/** One more journal, closed when the test ends, however it ends. */
+async function another(t: TestContext, store: JournalStore, clock: Clock): Promise<Journal> {
+  const journal = await store.open(clock)
+  t.after(() => journal.close())
+  return journal
+}
+
 const note = (data: unknown) => ({ type: 'noted', data })
 
 async function fill(journal: Journal, stream: string, count: number): Promise<void> {
@@ -94,12 +101,11 @@ function appending({ store, journal }: Parts): void {
     assert.equal(events[2]?.data, null)
   })
 
-  test('a journal opened again holds the same events', async () => {
+  test('a journal opened again holds the same events', async (t) => {
     await fill(journal(), 'again', 3)
-    const second = await store().open(systemClock)
+    const second = await another(t, store(), systemClock)
     assert.deepEqual(await second.read('again'), await journal().read('again'))
     await second.append('again', 3, [note('more')])
-    await second.close()
     assert.equal((await journal().read('again')).length, 4)
   })
 
@@ -135,10 +141,10 @@ function appending({ store, journal }: Parts): void {
     assert.ok((await journal().streams('')).includes('lisu'))
   })
 
-  test('a clock that goes back changes neither the order nor the chain', async () => {
+  test('a clock that goes back changes neither the order nor the chain', async (t) => {
     const times = [5_000, 4_000, 6_000.7, 1]
     const clock = { ...systemClock, nowMs: () => times.shift() ?? 0 }
-    const own = await store().open(clock)
+    const own = await another(t, store(), clock)
     await fill(own, 'clock', 4)
     const events = await own.read('clock')
     await own.close()
@@ -148,8 +154,8 @@ function appending({ store, journal }: Parts): void {
     )
   })
 
-  test('a closed journal refuses, and closing twice is once', async () => {
-    const own = await store().open(systemClock)
+  test('a closed journal refuses, and closing twice is once', async (t) => {
+    const own = await another(t, store(), systemClock)
     await own.close()
     await own.close()
     await assert.rejects(own.append('closed', 0, [note(1)]), JournalUnavailableError)
@@ -159,9 +165,9 @@ function appending({ store, journal }: Parts): void {
 }
 
 function concurrency({ store, journal }: Parts): void {
-  test('a writer that has not seen the last event is refused and nothing is stored', async () => {
+  test('a writer that has not seen the last event is refused and nothing is stored', async (t) => {
     await fill(journal(), 'stale', 2)
-    const second = await store().open(systemClock)
+    const second = await another(t, store(), systemClock)
     for (const writer of [journal(), second]) {
       await assert.rejects(writer.append('stale', 1, [note('late'), note('later')]), (error) => {
         assert.ok(error instanceof JournalConflictError)
@@ -170,7 +176,6 @@ function concurrency({ store, journal }: Parts): void {
       })
       await assert.rejects(writer.append('stale', 0, [note('late')]), JournalConflictError)
     }
-    await second.close()
     assert.equal((await journal().read('stale')).length, 2)
   })
 
@@ -181,15 +186,14 @@ function concurrency({ store, journal }: Parts): void {
     assert.equal((await journal().read('ahead')).length, 2)
   })
 
-  test('two journals that race for one stream store each event exactly once', async () => {
-    const second = await store().open(systemClock)
+  test('two journals that race for one stream store each event exactly once', async (t) => {
+    const second = await another(t, store(), systemClock)
     const writers = [journal(), journal(), second, second]
     await Promise.all(
       writers.map(async (writer, number) => {
         for (let count = 0; count < 25; count += 1) await appendSomehow(writer, 'race', `${number}/${count}`)
       }),
     )
-    await second.close()
     const events = await journal().read('race')
     const expected = writers.flatMap((_, number) =>
       Array.from({ length: 25 }, (_, count) => `${number}/${count}`),
@@ -255,25 +259,23 @@ function bounds({ journal }: Parts): void {
 }
 
 function damage({ store, journal }: Parts): void {
-  test('a changed event is found, and named, on read; and nothing is appended behind a changed last event', async () => {
+  test('a changed event is found, and named, on read; and nothing is appended behind a changed last event', async (t) => {
     await fill(journal(), 'changed', 4)
     await store().change('changed', 3)
-    const fresh = await store().open(systemClock)
+    const fresh = await another(t, store(), systemClock)
     for (const from of [1, 2, 3, 4])
       await assert.rejects(fresh.read('changed', from), corruptAt('changed', 3))
     await fill(journal(), 'changed-last', 2)
     await store().change('changed-last', 2)
     await assert.rejects(fresh.append('changed-last', 2, [note(1)]), corruptAt('changed-last', 2))
-    await fresh.close()
   })
 
-  test('a removed event is found, and named', async () => {
+  test('a removed event is found, and named', async (t) => {
     await fill(journal(), 'removed', 4)
     await store().remove('removed', 2)
-    const fresh = await store().open(systemClock)
+    const fresh = await another(t, store(), systemClock)
     await assert.rejects(fresh.read('removed'), corruptAt('removed', 2))
     await assert.rejects(fresh.read('removed', 3), corruptAt('removed', 2))
-    await fresh.close()
   })
 
   test('a removed last event is found by who has seen it, and nothing takes its place', async () => {

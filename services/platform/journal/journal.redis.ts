@@ -103,11 +103,12 @@ class RedisJournal implements Journal {
   async append(stream: string, expectedSequence: number, events: readonly NewEvent[]) {
     checkAppend(stream, expectedSequence, events)
     const head = await this.#headFor(stream, expectedSequence)
+    const seen = this.#seen.get(stream)
     const sealed = sealEvents(stream, head, events, this.#clock.nowMs()).map(({ event }) => event)
     const reply = await this.#send((redis) => redis.call('EVAL', ...this.#appendCall(stream, head, sealed)))
     const [outcome, sequence] = reply as ['stored' | 'moved' | 'forgotten', number]
     if (outcome === 'forgotten') throw this.#forgotten(stream)
-    if (outcome === 'moved') throw this.#moved(stream, expectedSequence, sequence)
+    if (outcome === 'moved') throw movedError(stream, { seen, expectedSequence, actualSequence: sequence })
     this.#remember(stream, sealed.at(-1))
     return sealed
   }
@@ -155,7 +156,7 @@ class RedisJournal implements Journal {
     const last = entries[0] && eventOf(stream, entries[0])
     const actual = last?.sequence ?? 0
     if (actual !== expectedSequence || actual < (seen?.sequence ?? 0)) {
-      throw this.#moved(stream, expectedSequence, actual)
+      throw movedError(stream, { seen, expectedSequence, actualSequence: actual })
     }
     if (!last) return emptyHead
     const fault = faultOf(stream, { sequence: last.sequence - 1, atMs: 0, hash: last.previousHash }, last)
@@ -222,18 +223,6 @@ class RedisJournal implements Journal {
     }
   }
 
-  #moved(stream: string, expectedSequence: number, actualSequence: number): Error {
-    const seen = Math.max(expectedSequence, this.#seen.get(stream)?.sequence ?? 0)
-    // Equal sequences with another head: what this process saw there has been replaced.
-    if (actualSequence < seen || actualSequence === expectedSequence) {
-      return new JournalForgottenError(
-        stream,
-        `event ${seen} was seen, the last one here is ${actualSequence}`,
-      )
-    }
-    return new JournalConflictError(stream, expectedSequence, actualSequence)
-  }
-
   #forgotten(stream: string): JournalForgottenError {
     return new JournalForgottenError(
       stream,
@@ -258,6 +247,28 @@ class RedisJournal implements Journal {
       )
     }
   }
+}
+
+/**
+ * Why the store is not at the event that the writer expected. `seen` is what this process had seen when it sent the
+ * request: what it has seen since may be newer than the reply.
+ */
+function movedError(
+  stream: string,
+  at: { seen: Head | undefined; expectedSequence: number; actualSequence: number },
+): Error {
+  const seen = Math.max(at.expectedSequence, at.seen?.sequence ?? 0)
+  if (at.actualSequence < seen) {
+    return new JournalForgottenError(
+      stream,
+      `event ${seen} was seen, the last one here is ${at.actualSequence}`,
+    )
+  }
+  // The same sequence behind another head: what was seen there has been replaced.
+  if (at.actualSequence === at.expectedSequence) {
+    return new JournalForgottenError(stream, `event ${seen} was seen and another stands in its place`)
+  }
+  return new JournalConflictError(stream, at.expectedSequence, at.actualSequence)
 }
 
 /** The replies of a MULTI. Errors: JournalUnavailableError for the first that failed. */
