@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom as seeded } from '../../platform/eventually.testing.ts'
 import { quantileInterval, quantileMs } from './quantile.ts'
 import { betOnNotWorse, betOnWorse, lnEvidence, observeRatio } from './ratio-process.ts'
 import { isShownAbove, isShownBelow, lnEvidenceAgainst, upperLimit } from './share-evidence.ts'
-import { seeded } from './simulate.fixture.ts'
 import { lnBeta, lnGamma, lnMeanExp } from './special-functions.ts'
 
 const close = (actual: number, expected: number, within = 1e-9) =>

@@ -2,17 +2,6 @@ import type { Judge, JudgeVerdict } from './judge.ts'
 import { beginJudge, decide, observe } from './judge.ts'
 import type { ArmCounts } from './slot.ts'
 
-/** For tests: a seeded stream of numbers in [0, 1) (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 /** How requests of one arm behave in second `second`. */
 export interface ArmModel {
   readonly errorShare: (second: number) => number

@@ -1,0 +1,68 @@
+import { createServer } from 'node:http'
+import type { SplitterReport, SplitterRequest, SplitterSettings } from './control.ts'
+import { openPort } from './open-port.ts'
+import { GrpcProxy } from './proxy.ts'
+import { Telemetry } from './telemetry.ts'
+
+// The data plane of one target, in a process of its own, so that requests do not wait for the deployer's other work. It lives as
+// long as the channel to the deployer: also after `kill -9` of the deployer, both ports are free again.
+
+/** The splitter of a deployer that was killed a moment ago may still hold the port. */
+const takeOverMs = 1_500
+const retryMs = 50
+const endMs = 500
+
+const settings = JSON.parse(process.argv[2] ?? '') as SplitterSettings
+const telemetry = new Telemetry(settings.service)
+const proxy = new GrpcProxy({ telemetry, random: Math.random })
+const metrics = createServer((request, response) => {
+  const isMetrics = request.url === '/metrics'
+  response.writeHead(isMetrics ? 200 : 404, { 'content-type': 'text/plain; version=0.0.4' })
+  response.end(isMetrics ? telemetry.text() : 'the metrics are at /metrics\n')
+})
+
+process.on('message', (request: SplitterRequest) => answer(request))
+process.once('disconnect', end)
+// Ctrl-C goes to the whole group; the deployer ends this process when it has no more use for it.
+process.on('SIGINT', () => undefined)
+process.once('SIGTERM', () => process.disconnect?.())
+
+if (await opened(settings.port, (port) => proxy.listen(port))) {
+  if (await opened(settings.metricsPort, (port) => openPort(metrics, port))) report({ kind: 'listening' })
+}
+
+function answer(request: SplitterRequest): void {
+  if (request.kind === 'read') report({ kind: 'counts', id: request.id, counts: telemetry.counts() })
+  else {
+    proxy.route(request.routing)
+    report({ kind: 'routed', id: request.id })
+  }
+}
+
+function report(message: SplitterReport): void {
+  if (process.connected) process.send?.(message, () => undefined)
+}
+
+async function opened(port: number, listen: (port: number) => Promise<unknown>): Promise<boolean> {
+  const lastMs = performance.now() + takeOverMs
+  for (;;) {
+    try {
+      await listen(port)
+      return true
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+      if (code !== 'EADDRINUSE' || performance.now() >= lastMs || !process.connected) {
+        report({ kind: 'failed', port, code })
+        return false
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryMs))
+    }
+  }
+}
+
+function end(): void {
+  proxy.close()
+  metrics.close()
+  metrics.closeAllConnections()
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), endMs).unref()
+}
