@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises'
+import { all, alone } from './all.ts'
+import { verifyExport } from './platform/journal/export.ts'
+import type { ServiceName } from './platform/service.ts'
+import { serviceNames } from './serve.ts'
+import { walkThrough } from './walkthrough/main.ts'
+
+const usage = `usage: node services/main.ts <command>
+
+  all                      every service in one process, on embedded back ends
+  <service>                one service: ${serviceNames.join(', ')}
+  demo [--json] [--stay]   the walk-through: NEXUS improves a small gRPC service under load, live
+  verify-journal <file>    checks an exported journal without a server
+  help                     this text
+
+Settings are environment variables that begin with NEXUS_; README.md lists them.
+`
+
+/** Runs one command; its exit code is set, never forced. */
+async function main([command, ...rest]: readonly string[]): Promise<void> {
+  if (command === 'all' && rest.length === 0) return all(process.env)
+  if (isService(command) && rest.length === 0) return alone(command, process.env)
+  if (command === 'demo' && rest.every((word) => word === '--json' || word === '--stay')) {
+    return walkThrough(process.env, { json: rest.includes('--json'), stay: rest.includes('--stay') })
+  }
+  if (command === 'verify-journal' && rest.length === 1) return verifyJournal(rest[0] ?? '')
+  const asked = command === 'help' || command === '--help'
+  process[asked ? 'stdout' : 'stderr'].write(usage)
+  process.exitCode = asked ? 0 : 2
+}
+
+function isService(command: string | undefined): command is ServiceName {
+  return serviceNames.some((name) => name === command)
+}
+
+async function verifyJournal(file: string): Promise<void> {
+  const verdict = verifyExport(await readFile(file, 'utf8'))
+  if (verdict.ok) {
+    process.stdout.write(`${file}: ${verdict.events} events, the chain is whole\n`)
+    return
+  }
+  process.stderr.write(`${file}: line ${verdict.fault?.line}: ${verdict.fault?.reason}\n`)
+  process.exitCode = 1
+}
+
+/** Faults that a person can mend are told in one line; anything else is a bug and shows its stack. */
+const expected = new Set([
+  'SettingsError',
+  'DataFolderError',
+  'PortError',
+  'PolicyError',
+  'KeyFileError',
+  'ENOENT',
+])
+
+main(process.argv.slice(2)).catch((error: Error & { code?: string }) => {
+  const known = expected.has(error.name) || expected.has(error.code ?? '')
+  process.stderr.write(known ? `nexus: ${error.message}\n` : `nexus: ${error.stack}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,107 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { pino } from 'pino'
+import { describe, type StartedAll, startAll } from '../all.ts'
+import { type Environment, embeddedEnvironment, root } from '../embedded.ts'
+import { chassisSettings } from '../platform/chassis-settings.ts'
+import { DataFolderError } from '../platform/data-folder.ts'
+import { createLog } from '../platform/log.ts'
+import { type Life, runUntilSignal } from '../platform/process.ts'
+import { readSettings } from '../platform/settings.ts'
+import { freePort } from './free-port.ts'
+import { createJsonTeller, createTeller, type Narrator } from './narrator.ts'
+import { playThrough } from './play.ts'
+import { startTraffic } from './traffic.ts'
+
+export interface WalkThroughOptions {
+  readonly json: boolean
+  /** Keeps serving when the walk-through has ended. */
+  readonly stay: boolean
+}
+
+/**
+ * `npm run demo`: starts everything in one process with the storefront under load, and shows NEXUS work on two objectives.
+ * The exit code is 0 only if each stage did what it should.
+ */
+export async function walkThrough(own: Environment, { json, stay }: WalkThroughOptions): Promise<void> {
+  const folder = path.resolve(own.NEXUS_DATA ?? path.join(root, '.nexus', 'demo'))
+  await emptyDemoFolder(folder)
+  const env = await demoEnvironment(own, folder)
+  const settings = readSettings(chassisSettings, env)
+  const logFile = path.join(folder, 'nexus.log')
+  const log = createLog({
+    level: settings.logLevel,
+    destination: pino.destination({ dest: logFile, sync: false }),
+  })
+  const startedMs = performance.now()
+  const write = (line: string) => void process.stdout.write(`${line}\n`)
+  const elapsedMs = () => performance.now() - startedMs
+  const narrator = json ? createJsonTeller(write, elapsedMs) : createTeller(write, elapsedMs)
+  await runUntilSignal({ log }, async (life) => {
+    narrator.chapter('Starting NEXUS and the storefront')
+    const started = await startAll({ env, settings, log, life })
+    narrator.tell(`everything runs in one process; its log is ${path.relative(process.cwd(), logFile)}`)
+    const passed = await play(started, { env, life, narrator })
+    if (!passed) process.exitCode = 1
+    if (passed) narrator.tell('the walk-through is complete: every stage did what it should')
+    if (!stay) return life.end()
+    write(`\n${describe(started, env)}\nThe storefront stays under load. Ctrl-C ends everything.`)
+  })
+}
+
+async function play(
+  started: StartedAll,
+  { env, life, narrator }: { env: Environment; life: Life; narrator: Narrator },
+): Promise<boolean> {
+  const failures: string[] = []
+  const traffic = startTraffic({
+    supplierPort: Number(env.NEXUS_DEMO_SUPPLIER_PORT),
+    address: `127.0.0.1:${env.NEXUS_LOCAL_PORT}`,
+    ratePerSecond: 80,
+    onFailure: (message) => failures.push(message),
+  })
+  life.closers.add('traffic', traffic.stop)
+  try {
+    const passed = await playThrough(started, { env, narrator, signal: life.signal })
+    for (const failure of failures) narrator.check(failure, false)
+    return passed && failures.length === 0
+  } catch (error) {
+    if (life.signal.aborted) return false
+    for (const failure of failures) narrator.check(failure, false)
+    narrator.check((error as Error).message, false)
+    return false
+  }
+}
+
+/** The demo begins anew each time. A folder that a demo did not make is left alone. */
+async function emptyDemoFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const entries = await readdir(folder)
+  const own = ['journal.sqlite', 'nexus.log', 'lock']
+  if (entries.length > 0 && !entries.some((entry) => own.includes(entry))) {
+    throw new DataFolderError(`${folder} holds other things than a demo's: give NEXUS_DATA an empty folder`)
+  }
+  // What a running NEXUS has locked is not emptied under it: taking the lock is the first thing that fails then.
+  const { lockDataFolder } = await import('../platform/data-folder.ts')
+  const lock = lockDataFolder(folder)
+  const locked = ['lock', 'lock-journal', 'owner']
+  for (const entry of entries.filter((one) => !locked.some((name) => one.startsWith(name)))) {
+    await rm(path.join(folder, entry), { recursive: true, force: true })
+  }
+  lock.close()
+}
+
+async function demoEnvironment(
+  own: Environment,
+  folder: string,
+): Promise<Record<string, string | undefined>> {
+  const supplierPort = own.NEXUS_DEMO_SUPPLIER_PORT ?? String(await freePort())
+  return embeddedEnvironment({
+    NEXUS_SANDBOX_ALLOW_HOST: 'true',
+    NEXUS_OBSERVE_SECONDS: '12',
+    NEXUS_TARGET_ENVIRONMENT: `SUPPLIER_URL=http://127.0.0.1:${supplierPort}`,
+    ...own,
+    NEXUS_DEMO_SUPPLIER_PORT: supplierPort,
+    NEXUS_DATA: folder,
+  })
+}
