@@ -1,6 +1,6 @@
 import type { AuthorizeResponse } from '../gen/nexus/governor/v1/governor_service_pb.ts'
 import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
-import { type Effect, effectOfBenchmark, probabilityOfHarm } from './analysis/effect.ts'
+import { type Effect, effectOfBenchmark, negligible, probabilityOfHarm } from './analysis/effect.ts'
 import { assessRisk, type Risk } from './analysis/risk.ts'
 import type { Experience } from './learn.ts'
 import type { ObjectiveState } from './objective.ts'
@@ -20,8 +20,6 @@ export interface Authorization {
 
 const authorizeTimeoutMs = 10_000
 const approvalPollMs = 1000
-/** A benchmark that is worse by more than this, at the better end of its interval, ends the turn before anyone is asked. */
-const harmfulFrom = 0.05
 /** Time in which the judge finds a canary that fails each request, and in which traffic is back; both measured in the deployer's tests. */
 const detectionSeconds = 5
 const rollbackSeconds = 2
@@ -31,7 +29,8 @@ export const authorize: Stage<Authorization> = async (state, context) => {
   const experiences = await context.experiences.of(state.wish.target)
   const effect = effectOfBenchmark(state.results.propose!.benchmark)
   const risk = assessRisk(riskInputOf(state, effect, experiences))
-  if (effect.origin === 'benchmark' && effect.low > harmfulFrom) return declineHarmful(effect, risk)
+  // Worse even at the better end of the interval: no need to ask anyone.
+  if (effect.origin === 'benchmark' && effect.low > negligible) return declineHarmful(effect, risk)
   const response = await askUntilDecided(state, effect, risk, context)
   const permitted = response.outcome === AuthorizationOutcome.PERMITTED
   const result: Authorization = {

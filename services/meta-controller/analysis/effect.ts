@@ -63,15 +63,18 @@ export function effectOfExperience(measured: readonly number[]): Effect {
   return { estimate, low: estimate - half, high: estimate + half, origin: 'experience', observations: count }
 }
 
+/** A change for the worse by less than this is one that nobody would notice; benchmarks of equal code differ by as much. */
+export const negligible = 0.05
+
 /**
- * Probability that the effect is above zero, taking the interval for a 95 % interval of a normal distribution.
- * An unknown effect gives a half. Example: −0.2 (−0.4, 0.0) gives about 0.025.
+ * Probability that the effect is a change for the worse that matters (above `negligible`), taking the interval for a 95 %
+ * interval of a normal distribution. An unknown effect gives a half. Example: −0.15 (−0.35, 0.05) gives about 0.025.
  */
 export function probabilityOfHarm(effect: Effect): number {
   if (effect.origin === 'none') return 0.5
   const standardError = (effect.high - effect.low) / (2 * 1.96)
-  if (standardError <= 0) return effect.estimate > 0 ? 1 : effect.estimate < 0 ? 0 : 0.5
-  return normalDistribution(effect.estimate / standardError)
+  if (!(standardError > 0)) return effect.estimate > negligible ? 1 : 0
+  return normalDistribution((effect.estimate - negligible) / standardError)
 }
 
 /** Φ(x), by Abramowitz & Stegun 26.2.17; absolute error below 7.5e-8. */
