@@ -209,7 +209,9 @@ function containerConfig(
 ): Docker.ContainerCreateOptions {
   const { limits } = execution
   const tmpfs = `rw,noexec,nosuid,nodev,size=${limits.fileBytes},nr_inodes=${maxScratchFiles},mode=0755,uid=${uid},gid=${uid}`
-  const scratch: Docker.MountConfig = volume ? [{ Type: 'volume', Source: volume, Target: '/scratch', VolumeOptions: asItIs }] : []
+  const scratch: Docker.MountConfig = volume
+    ? [{ Type: 'volume', Source: volume, Target: '/scratch', VolumeOptions: asItIs }]
+    : []
   return {
     Image: place.image,
     Cmd: [...execution.command],

@@ -26,15 +26,28 @@ if [ -n "$GUARD_TMPFS" ]; then
   }
 fi
 
+# The pid in a name such as /proc/12/status; kills each that is given.
+kill_all() {
+  for file in "$@"; do file=\${file#/proc/}; kill -KILL "\${file%%/*}" 2>/dev/null; done
+}
 end_run() {
-  kill -KILL "$1" 2>/dev/null
-  [ -n "$GUARD_SWEEP" ] && kill -KILL -"$1" 2>/dev/null
+  if [ -n "$GUARD_SWEEP" ]; then
+    kill -KILL -"$1" 2>/dev/null
+    return
+  fi
+  # The first process inside goes, not the one outside that waits for it: that one then sees when all inside have gone.
+  first=$(grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status)
+  kill_all \${first:-/proc/$1/status}
 }
 sweep() {
   rounds=20
   while [ $rounds -gt 0 ]; do
-    left=$(grep -lsz "^NEXUS_RUN=$GUARD_SWEEP\$" /proc/[0-9]*/environ) || return 0
-    for file in $left; do file=\${file#/proc/}; kill -KILL "\${file%/environ}" 2>/dev/null; done
+    left=$(grep -lsz "^NEXUS_RUN=$GUARD_SWEEP\$" /proc/[0-9]*/environ)
+    for file in $GUARD_GROUPS; do
+      for pid in $(cat "$file"); do left="$left /proc/$pid/"; done
+    done
+    [ -n "$left" ] || return 0
+    kill_all $left
     rounds=$((rounds - 1))
   done
 }

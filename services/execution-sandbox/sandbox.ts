@@ -121,7 +121,14 @@ async function openRunners(options: SandboxOptions, around: Surroundings): Promi
     }),
   )
   for (const runner of opened) options.onProbed?.(runner.capability)
-  return opened
+  return opened.toSorted(byStrength)
+}
+
+/** Strongest first; a runner that counts as a weaker tier than it is comes after that tier's own, which starts sooner. */
+function byStrength(a: Runner, b: Runner): number {
+  const strength = (runner: Runner) =>
+    tiers.indexOf(runner.countsAs) - (runner.countsAs === runner.capability.tier ? 0 : 0.5)
+  return strength(b) - strength(a)
 }
 
 /** A runner for a tier that is not available. */
