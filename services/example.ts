@@ -9,15 +9,19 @@ const leftOut = new Set(['node_modules', '.git'])
 
 /**
  * Makes the example target: a copy of examples/storefront as a git repository of its own with one commit on `main`.
- * What is there already stays as it is. Atomic: made aside and renamed.
+ * What is there already stays as it is. Atomic: made aside and renamed. `edit` may change the copy before it is committed.
  */
-export async function makeExampleRepository(folder: string): Promise<void> {
+export async function makeExampleRepository(
+  folder: string,
+  edit: (copy: string) => Promise<void> = async () => undefined,
+): Promise<void> {
   if (await exists(folder)) return
   const making = `${folder}.making-${process.pid}`
   await rm(making, { recursive: true, force: true })
   await mkdir(path.dirname(folder), { recursive: true })
   const source = path.join(root, 'examples', 'storefront')
   await cp(source, making, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) })
+  await edit(making)
   await commitAll(making, 'Import the storefront')
   await rename(making, folder)
 }
