@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../platform/eventually.testing.ts'
 import { KnowledgeGraph, type KnownDocument, prepareDocument } from './graph.ts'
 import { retrieve } from './retrieve.ts'
 
@@ -22,17 +23,6 @@ const questions = [
   'Where is West Virginia?',
   'Did Ada Lovelace know Charles Babbage in Paris?',
 ]
-
-/** A small generator with a seed (mulberry32). */
-function seeded(state: number): () => number {
-  let a = state
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 function anyOf<T>(random: () => number, items: readonly T[]): T {
   return items[Math.floor(random() * items.length)] as T
@@ -69,7 +59,7 @@ function answers(graph: KnowledgeGraph): unknown {
 
 test('any sequence of puts, replacements and deletions answers as a fresh graph does', () => {
   for (let round = 0; round < rounds; round += 1) {
-    const random = seeded(seed + round)
+    const random = seededRandom(seed + round)
     const graph = new KnowledgeGraph()
     const known = new Map<string, KnownDocument>()
     for (let step = 0; step < stepsARound; step += 1) {
@@ -93,7 +83,7 @@ test('any sequence of puts, replacements and deletions answers as a fresh graph 
 
 test('a graph that everything was deleted from is empty', () => {
   const graph = new KnowledgeGraph()
-  const random = seeded(seed)
+  const random = seededRandom(seed)
   const documents = ['a', 'b', 'c'].map((id) => anyDocument(random, id))
   put(graph, documents)
   put(graph, [], ['a', 'b', 'c'])

@@ -33,7 +33,11 @@ export function createHttpServer(
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(connectionsCheckMs, limits.headersTimeoutMs),
     },
-    (request, response) => void serve(answer, request, response, onError),
+    async (request, response) => {
+      const reply = await replyTo(answer, request, response, onError)
+      // A server that closes must not be kept open by a connection that waits for another request.
+      send(request, response, reply, server.listening)
+    },
   )
   server.maxHeadersCount = maxHeaders
   server.maxConnections = limits.maxConnections
@@ -44,23 +48,21 @@ export function createHttpServer(
   return { listen: (address) => listen(server, address), close: (graceMs = 0) => close(server, graceMs) }
 }
 
-async function serve(
+async function replyTo(
   answer: Answer,
   request: IncomingMessage,
   response: ServerResponse,
   onError: (error: unknown) => void,
-): Promise<void> {
+): Promise<Reply> {
   const gone = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new Error('the client has gone'))
   })
-  let reply: Reply
   try {
-    reply = await answer(request, gone.signal)
+    return await answer(request, gone.signal)
   } catch (error) {
-    reply = replyToFailure(error, onError)
+    return replyToFailure(error, onError)
   }
-  send(request, response, reply)
 }
 
 function replyToFailure(error: unknown, onError: (error: unknown) => void): Reply {
@@ -73,7 +75,7 @@ function replyToFailure(error: unknown, onError: (error: unknown) => void): Repl
 /** What Kong's request-size-limiting says. */
 export const tooLargeReply: Reply = gatewayReply(413, 'Request size limit exceeded')
 
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply, mayStay: boolean): void {
   if (response.destroyed) return
   const body = Buffer.from(reply.body)
   response.writeHead(reply.status, {
@@ -81,7 +83,7 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply):
     'content-length': body.length,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(request.complete ? {} : { connection: 'close' }),
+    ...(request.complete && mayStay ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? undefined : body)
   if (!request.complete) discardRest(request)
