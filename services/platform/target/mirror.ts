@@ -100,15 +100,18 @@ async function refuseUncommitted(originPath: string, origin: GitFolder): Promise
   )
 }
 
-/** A linked worktree has its own index and shares all else; isomorphic-git knows one folder only. */
+/**
+ * A linked worktree has its own index and shares all else; isomorphic-git knows one folder only. The functions are async because
+ * isomorphic-git calls `readFile()` without arguments to see whether it gets a promise.
+ */
 function indexOf({ gitFolder, commonFolder }: GitFolder): git.PromiseFsClient {
   const shared = path.join(commonFolder, 'index')
   const place = (file: string) => (path.resolve(file) === shared ? path.join(gitFolder, 'index') : file)
   const promises: git.PromiseFsClient['promises'] = {
     ...fs.promises,
-    readFile: (file: string, options: object) => fs.promises.readFile(place(file), options),
-    lstat: (file: string) => fs.promises.lstat(place(file)),
-    stat: (file: string) => fs.promises.stat(place(file)),
+    readFile: async (file: string, options: object) => fs.promises.readFile(place(file), options),
+    lstat: async (file: string) => fs.promises.lstat(place(file)),
+    stat: async (file: string) => fs.promises.stat(place(file)),
   }
   return { promises }
 }
