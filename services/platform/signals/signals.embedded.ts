@@ -10,6 +10,7 @@ const maxSeries = 20_000
 const maxChanges = 1_000_000
 const intervalBoundsMs = { min: 50, max: 60_000 }
 const maxScrapesKept = 20_000
+const defaultRetentionMs = 3_600_000
 
 export interface EmbeddedSettings {
   readonly targets: readonly string[]
@@ -17,7 +18,7 @@ export interface EmbeddedSettings {
   readonly retentionMs: number
 }
 
-/** Reads `scrape=<url>` (one for each target), `interval_ms` (1000) and `retention_ms` (3600000). Errors: Error naming the parameter. */
+/** Reads `scrape=<url>` (one for each target), `interval_ms` (1000) and `retention_ms` (3600000, or less where intervals are short). Errors: Error naming the parameter. */
 export function parseEmbeddedUrl(url: string): EmbeddedSettings {
   const query = url.indexOf('?')
   const parameters = new URLSearchParams(query < 0 ? '' : url.slice(query + 1))
@@ -32,9 +33,10 @@ export function parseEmbeddedUrl(url: string): EmbeddedSettings {
     throw new Error('scrape= names one host and port twice: their series could not be told apart')
   }
   const intervalMs = whole(parameters, 'interval_ms', 1_000, intervalBoundsMs)
-  const retentionMs = whole(parameters, 'retention_ms', 3_600_000, {
+  const maxRetentionMs = intervalMs * maxScrapesKept
+  const retentionMs = whole(parameters, 'retention_ms', Math.min(defaultRetentionMs, maxRetentionMs), {
     min: intervalMs,
-    max: intervalMs * maxScrapesKept,
+    max: maxRetentionMs,
   })
   return { targets, intervalMs, retentionMs }
 }

@@ -72,7 +72,7 @@ class Line {
       this.#need('=')
       this.#skipBlanks()
       this.#need('"')
-      if (label in labels) throw new TextFormatError(`label ${label} is there twice`)
+      if (Object.hasOwn(labels, label)) throw new TextFormatError(`label ${label} is there twice`)
       labels[label] = this.#quoted()
       this.#skipBlanks()
       if (!this.#take(',') && this.#text[this.#at] !== '}') throw new TextFormatError('the labels do not end')
