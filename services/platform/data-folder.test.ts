@@ -65,7 +65,7 @@ test('one process locks a folder once, and again after closing', () => {
 
 test('a folder that cannot be made or written is refused with the remedy', (t) => {
   writeFileSync(path.join(root, 'file'), '')
-  refused(path.join(root, 'file', 'below'), /cannot be written .*name another with NEXUS_DATA_FOLDER/)
+  refused(path.join(root, 'file', 'below'), /cannot be written .*name another with NEXUS_DATA/)
   refused(path.join(root, 'file'), /cannot be written/)
   if (process.getuid?.() === 0)
     return t.diagnostic('run by root, who may write anywhere: the case of permissions is left out')

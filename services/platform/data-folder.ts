@@ -57,14 +57,14 @@ function openLock(folder: string): DatabaseSync {
 
 function inUse(folder: string, cause: unknown): DataFolderError {
   return new DataFolderError(
-    `the data folder ${folder} is in use by another NEXUS (process ${readOwner(folder)}): stop that one, or give this one a folder of its own with NEXUS_DATA_FOLDER`,
+    `the data folder ${folder} is in use by another NEXUS (process ${readOwner(folder)}): stop that one, or give this one a folder of its own with NEXUS_DATA`,
     { cause },
   )
 }
 
 function unwritable(folder: string, cause: unknown): DataFolderError {
   return new DataFolderError(
-    `the data folder ${folder} cannot be written (${(cause as Error).message}): make it writable, or name another with NEXUS_DATA_FOLDER`,
+    `the data folder ${folder} cannot be written (${(cause as Error).message}): make it writable, or name another with NEXUS_DATA`,
     { cause },
   )
 }

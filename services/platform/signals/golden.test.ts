@@ -302,3 +302,23 @@ test('an hour of 200 series at one second is read within a tenth of a second', a
   const tookMs = performance.now() - began
   assert.ok(tookMs < 100, `it took ${tookMs} ms`)
 })
+
+test('samples that came without scrapes, by remote write, are their own proof of coverage', async () => {
+  const { source, scrape } = handScraped()
+  for (let second = 0; second <= 6; second += 1) if (second !== 3) scrape(second, [requests(second * 10)])
+  const written: SignalSource = {
+    series: async (query) => (query.metric === 'up' ? [] : source.series(query)),
+    close: async () => {},
+  }
+  const signals = await slots(written, 1, 6)
+  assert.deepEqual(
+    signals.map(({ covered, requests: count }) => [covered, count]),
+    [
+      [true, 10],
+      [true, 10],
+      [false, 0],
+      [false, 20],
+      [true, 10],
+    ],
+  )
+})

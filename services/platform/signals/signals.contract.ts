@@ -7,7 +7,7 @@ import { type ScriptedTarget, startScriptedTarget } from './scripted-target.test
 import { type SignalSource, SignalsUnavailableError, upMetric } from './signals.ts'
 
 /** How often a source under test must scrape the target. */
-export const scrapeIntervalMs = 200
+export const scrapeIntervalMs = 400
 
 /** What every signal source tells of a target that is scraped through it. */
 export function signalsContract(
@@ -97,7 +97,7 @@ function contract({ target, source }: Parts): void {
       ...window,
     })
     assert.equal(up?.labels.instance, target().instance)
-    assert.ok(up.samples.length >= 3 && up.samples.length <= 6, `${up.samples.length} scrapes in a second`)
+    assert.ok(up.samples.length >= 1 && up.samples.length <= 4, `${up.samples.length} scrapes in a second`)
     assert.ok(
       up.samples.every(({ atMs, value }) => atMs >= window.startMs && atMs <= window.endMs && value === 1),
     )
