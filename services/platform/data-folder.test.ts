@@ -73,4 +73,5 @@ test('a folder that cannot be made or written is refused with the remedy', (t) =
   lockDataFolder(closed).close()
   chmodSync(closed, 0o500)
   refused(closed, /cannot be written/)
+  chmodSync(closed, 0o700)
 })

@@ -2,12 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 
-/** Where a program is: the path in `variable` if it is set, else on PATH; undefined when it is not there. */
+/**
+ * Where a program is: the path in `variable` if it is set, else on PATH; undefined when it is not there. Errors: Error
+ * when the variable names no program, as whoever set it wants the tests to run.
+ */
 export function findProgram(name: string, variable: string): string | undefined {
-  const candidates = process.env[variable]
-    ? [process.env[variable]]
-    : (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, name))
-  return candidates.find(isExecutable)
+  const wanted = process.env[variable]
+  if (wanted) {
+    if (isExecutable(wanted)) return wanted
+    throw new Error(`${variable}=${wanted} is not a program that can be run`)
+  }
+  const folders = (process.env.PATH ?? '').split(path.delimiter)
+  return folders.map((folder) => path.join(folder, name)).find(isExecutable)
 }
 
 function isExecutable(file: string): boolean {
