@@ -11,6 +11,8 @@ export interface Events {
   ended(state: ObjectiveState, ending: Ending, reason: string): void
   stageFailed(state: ObjectiveState, stage: StageName | undefined, error: unknown): void
   lostRace(objectiveId: string): void
+  targetAdopted(target: string, slos: number): void
+  targetUnusable(target: string, reason: string): void
 }
 
 export function createEvents(log: Log, registry: Registry): Events {
@@ -58,6 +60,8 @@ export function createEvents(log: Log, registry: Registry): Events {
       log.error('stage failed', { objective: state.id, turn: state.turn, stage, error })
       note('stage failed', { objective: state.id, stage: stage ?? '' })
     },
+    targetAdopted: (target, slos) => log.info('target adopted', { target, slos }),
+    targetUnusable: (target, reason) => log.warn('target unusable', { target, reason }),
     lostRace: (objectiveId) => {
       running.dec()
       log.info('another replica works on the objective', { objective: objectiveId })

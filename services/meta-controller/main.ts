@@ -7,6 +7,7 @@ import { MetaControllerService } from '../gen/nexus/meta_controller/v1/meta_cont
 import { openJournal } from '../platform/journal/open.ts'
 import { mount, type StartService } from '../platform/service.ts'
 import { openSignals } from '../platform/signals/open.ts'
+import { adoptTargets } from './adopt.ts'
 import { createEvents } from './events.ts'
 import { createExperienceStore } from './experience.ts'
 import { Objectives } from './objectives.ts'
@@ -31,20 +32,22 @@ export const start: StartService = async (context) => {
   context.signal.addEventListener('abort', () => drain.abort(context.signal.reason), { once: true })
   const { observeSeconds, defaultAutonomy } = settings
   const experiences = createExperienceStore(journal)
+  const events = createEvents(log, context.registry)
   const parts = {
     journal,
     clock,
-    events: createEvents(log, context.registry),
+    events,
     watchers: new Watchers(),
     stageContext: { peers, signals, experiences, clock, observeSeconds },
   }
   const objectives = new Objectives(parts, drain.signal)
   await objectives.resume()
   const targets = settings.targets.map((target) => target.split('=', 1)[0] ?? target)
+  const adopted = adoptTargets(targets, { peers, clock, signal: drain.signal, events })
   const implementation = createMetaController({ objectives, targets, defaultAutonomy })
   const close = async () => {
     drain.abort(new Error('the process drains'))
-    await objectives.stopped()
+    await Promise.all([objectives.stopped(), adopted])
     await signals.close()
     await journal.close()
   }

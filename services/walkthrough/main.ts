@@ -49,20 +49,24 @@ export async function walkThrough(own: Environment, { json, stay }: WalkThroughO
   })
 }
 
+const callsPerSecond = 80
+
 async function play(
   started: StartedAll,
   { env, life, narrator }: { env: Environment; life: Life; narrator: Narrator },
 ): Promise<boolean> {
   const failures: string[] = []
-  const traffic = startTraffic({
-    supplierPort: Number(env.NEXUS_DEMO_SUPPLIER_PORT),
-    address: `127.0.0.1:${env.NEXUS_LOCAL_PORT}`,
-    ratePerSecond: 80,
-    onFailure: (message) => failures.push(message),
-  })
-  life.closers.add('traffic', traffic.stop)
+  const beginTraffic = () => {
+    const traffic = startTraffic({
+      supplierPort: Number(env.NEXUS_DEMO_SUPPLIER_PORT),
+      address: `127.0.0.1:${env.NEXUS_LOCAL_PORT}`,
+      ratePerSecond: callsPerSecond,
+      onFailure: (message) => failures.push(message),
+    })
+    life.closers.add('traffic', traffic.stop)
+  }
   try {
-    const passed = await playThrough(started, { env, narrator, signal: life.signal })
+    const passed = await playThrough(started, { env, narrator, signal: life.signal, beginTraffic })
     for (const failure of failures) narrator.check(failure, false)
     return passed && failures.length === 0
   } catch (error) {

@@ -19,6 +19,8 @@ export interface PlayOptions {
   readonly env: Environment
   readonly narrator: Narrator
   readonly signal: AbortSignal
+  /** Sends the storefront its customers, once it answers. */
+  readonly beginTraffic: () => void
 }
 
 interface Scene extends PlayOptions {
@@ -40,6 +42,7 @@ export async function playThrough(started: StartedAll, options: PlayOptions): Pr
   const { transport } = started.served
   await showSandbox(createClient(ExecutionSandboxService, transport), narrator)
   await untilReady(createClient(DeployerService, transport), options)
+  options.beginTraffic()
   const scene: Scene = {
     ...options,
     rest: `http://127.0.0.1:${started.restPort}`,
@@ -87,9 +90,12 @@ async function untilReady(
     const status = targets.find((one) => one.target === target)
     if (status?.ready) {
       const { address, stableCommit } = status
-      narrator.tell(`storefront ${stableCommit.slice(0, 10)} answers at ${address}, 80 calls a second`, {
-        address,
-      })
+      narrator.tell(
+        `storefront ${stableCommit.slice(0, 10)} answers at ${address}; its customers make 80 calls a second`,
+        {
+          address,
+        },
+      )
       return
     }
     if (systemClock.monotonicMs() > endMs)
