@@ -7,6 +7,9 @@ export interface Piece {
 /** A passage is at most this long; a document up to this length is one passage. */
 export const maxPassageChars = 1500
 
+/** A shorter section stays with the one before it, so that many headings do not make many passages of nothing. */
+const minSectionChars = 300
+
 /**
  * Cuts a text into passages: at headings and between paragraphs where it can, else between sentences, else between words,
  * else anywhere but inside a character. It depends on the text alone. A text without a visible character has no passage.
@@ -16,7 +19,8 @@ export function cutIntoPassages(text: string): Piece[] {
   let current: Piece | undefined
   for (const block of blocksOf(text)) {
     const end = block.offset + block.length
-    if (current && !block.startsSection && end - current.offset <= maxPassageChars) {
+    const begins = block.startsSection && current !== undefined && current.length >= minSectionChars
+    if (current && !begins && end - current.offset <= maxPassageChars) {
       current = { offset: current.offset, length: end - current.offset }
       continue
     }

@@ -8,7 +8,9 @@ export interface CitedText {
 }
 
 interface Candidate extends Sentence {
-  /** Stems of the passage around the sentence, which say whom `he` or `it` stands for. */
+  /** Stems of the passage's title: what each of its sentences is about, though it may say `it`. */
+  readonly topic: ReadonlySet<string>
+  /** Stems of the passage around the sentence. */
   readonly around: ReadonlySet<string>
   /** Index of its passage among those found. */
   readonly rank: number
@@ -42,9 +44,16 @@ export function extractAnswer(question: string, passages: readonly Passage[]): C
 
 function candidatesOf(passage: Passage, rank: number): Candidate[] {
   const sentences = sentencesOf(passage.text)
-  const around = new Set(sentencesOf(passage.title).flatMap(({ stems }) => [...stems]))
-  for (const { stems } of sentences) for (const stem of stems) around.add(stem)
-  return sentences.map(({ text, stems }, place) => ({ text: shortened(text), stems, around, rank, place }))
+  const topic = new Set(sentencesOf(passage.title).flatMap(({ stems }) => [...stems]))
+  const around = new Set(sentences.flatMap(({ stems }) => [...stems]))
+  return sentences.map(({ text, stems }, place) => ({
+    text: shortened(text),
+    stems,
+    topic,
+    around,
+    rank,
+    place,
+  }))
 }
 
 function shortened(text: string): string {
@@ -73,9 +82,9 @@ function choose(candidates: readonly Candidate[], asked: Asked): Candidate[] {
   return chosen
 }
 
-/** How much of a stem a sentence has: 1, a share when only its passage has it, or 0. */
+/** How much of a stem a sentence has: 1, a share when only the sentences around it have it, or 0. */
 function has(candidate: Candidate, stem: string): number {
-  if (candidate.stems.has(stem)) return 1
+  if (candidate.stems.has(stem) || candidate.topic.has(stem)) return 1
   return candidate.around.has(stem) ? aroundShare : 0
 }
 
