@@ -4,7 +4,9 @@ import { after, before, test } from 'node:test'
 import { create, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf'
 import { ConnectError } from '@connectrpc/connect'
 import { startTestEdge, type TestEdge } from './edge.testing.ts'
-import { type Vector, vectors } from './vectors.ts'
+import type { Vector } from './vector.testing.ts'
+import { mappings } from './vectors.mappings.testing.ts'
+import { refusals } from './vectors.refusals.testing.ts'
 
 let edge: TestEdge
 let vector: Vector
@@ -42,7 +44,7 @@ function send({ method, path, headers = {}, body = '' }: Vector) {
   )
 }
 
-for (const each of vectors) {
+for (const each of [...mappings, ...refusals]) {
   test(each.name, async () => {
     vector = each
     calls = []
