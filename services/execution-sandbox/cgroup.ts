@@ -1,4 +1,12 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import type { Limits } from './execution.ts'
 
@@ -101,6 +109,24 @@ function tryOut(home: CgroupHome): void {
   }
 }
 
+/**
+ * Removes the groups of runs whose NEXUS is no more, with what still runs in them. Their guardians do that; this is for a machine on which the
+ * guardians were killed too. `isOver` gets the process id in a group's name.
+ */
+export function removeLeftCgroups(home: CgroupHome, isOver: (pid: number) => boolean): void {
+  for (const parent of new Set([home.memory, home.pids])) {
+    for (const name of readdirSync(parent)) {
+      const pid = Number(/^nexus-(?:run|try)-(\d+)/.exec(name)?.[1])
+      if (!pid || !isOver(pid)) continue
+      const folder = path.join(parent, name)
+      for (const line of readLines(path.join(folder, 'cgroup.procs'))) {
+        if (Number(line) > 0) trySet(() => process.kill(Number(line), 'SIGKILL'))
+      }
+      trySet(() => rmdirSync(folder))
+    }
+  }
+}
+
 /** Processes that the sandbox itself needs around a program: monitor, first process, guardian's child. */
 const ownProcesses = 6
 
@@ -126,7 +152,7 @@ export function makeCgroup(home: CgroupHome, name: string, limits: Limits): Cgro
   }
 }
 
-/** Swap limits are absent where the kernel counts no swap; then there is none to limit. */
+/** For what may be impossible without harm: swap is not counted everywhere, a process may have ended meanwhile. */
 function trySet(write: () => void): void {
   try {
     write()

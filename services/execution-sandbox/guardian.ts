@@ -62,12 +62,14 @@ exec 5<&0 </dev/null
   exec "$@"
 ) 2>&2 &
 run=$!
-exec 5<&-
-( exec >/dev/null 2>&1 4>&-; read -r _ <&3; end_run "$run" ) &
+# From here on nobody may be listening any more; that must not end the cleaning up. What the shell itself has to say about
+# the program's end is not the program's output.
+trap '' PIPE
+exec 0<&- 1>/dev/null 2>/dev/null 5<&-
+( exec 4>&-; read -r _ <&3; end_run "$run" ) &
 lifeline=$!
 wait "$run"
 status=$?
-exec 0<&- 1>&- 2>/dev/null
 kill -KILL "$lifeline" 2>/dev/null
 [ -n "$GUARD_SWEEP" ] && { kill -KILL -"$run" 2>/dev/null; sweep; }
 [ -n "$GUARD_OUTPUTS" ] && tar -C "$GUARD_SCRATCH" -cf - . >&4 2>/dev/null
@@ -86,7 +88,7 @@ rm -rf "$GUARD_RUN"
  * The first process inside a process namespace: tells that the room stands, gives up the guardian's descriptors, runs the
  * program and ends with its status. When it ends, the kernel ends everything else inside.
  */
-export const firstProcessScript = 'echo ready >&3; exec 3>&- 6<&-; "$@"; exit $?'
+export const firstProcessScript = 'echo ready >&3; exec 3>&- 6<&- 7>&2 2>/dev/null; "$@" 2>&7 7>&-; exit $?'
 
 /**
  * Builds a root folder for the unshare tier and goes into it; then it is the first process. Its arguments: the empty folder to build on, the
@@ -127,7 +129,7 @@ try pivot_root . .
 try umount -l .
 cd "$directory" 2>/dev/null || fail "the working directory $directory does not exist inside"
 echo ready >&3
-exec 3>&-
-"$@"
+exec 3>&- 7>&2 2>/dev/null
+"$@" 2>&7 7>&-
 exit $?
 `.replaceAll('\\$', '$')

@@ -155,8 +155,12 @@ class FolderSize {
   async #measure(): Promise<void> {
     const entries = await readdir(this.#folder, { recursive: true, withFileTypes: true }).catch(() => [])
     // Too many files count as too many bytes: both limits are one to whoever pays for the disk.
-    let bytes = entries.length > maxScratchFiles ? Number.MAX_SAFE_INTEGER : 0
-    for (const entry of entries.slice(0, maxScratchFiles)) {
+    if (entries.length > maxScratchFiles) {
+      this.#bytes = Number.MAX_SAFE_INTEGER
+      return
+    }
+    let bytes = 0
+    for (const entry of entries) {
       if (!entry.isFile()) continue
       const found = await stat(path.join(entry.parentPath, entry.name)).catch(() => undefined)
       bytes += (found?.blocks ?? 0) * 512

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../platform/clock.ts'
 import { admit } from './admit.ts'
-import { findCgroupHome } from './cgroup.ts'
+import { findCgroupHome, removeLeftCgroups } from './cgroup.ts'
 import { type Choice, chooseTier } from './choose.ts'
 import {
   type Execution,
@@ -63,6 +63,8 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const folder = path.join(options.folder, `sandbox-${process.pid}-${randomInt(2 ** 32).toString(16)}`)
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   await removeLeftFolders(options.folder)
+  const { home } = findCgroupHome()
+  if (home && options.useControlGroups) removeLeftCgroups(home, (pid) => !isAlive(pid))
   await mkdir(path.join(folder, 'etc'), { recursive: true, mode: 0o700 })
   const around = await surround(folder, options)
   const runners = openRunners(options, around)

@@ -80,7 +80,6 @@ export const nativePrograms: Readonly<Record<string, Uint8Array>> = {
   'set-hostname': callProgram(170, 'pwned', 9999),
   'kernel-log': callProgram(103, 9, 0, 0),
   'module-load': callProgram(175, '', 0, ''),
-  'set-uid-0': callProgram(105, 0),
   'set-groups-0': callProgram(116, 1, '\0\0\0\0'),
 }
 
@@ -140,11 +139,11 @@ export const hostilePrograms: readonly HostileProgram[] = [
   {
     name: 'a memory bomb in many processes, each of them modest',
     program: `
-      const child = 'const kept = Buffer.alloc(96 * ${MiB}, 1); setTimeout(() => kept, 1e6)'
+      const child = 'const kept = Buffer.alloc(160 * ${MiB}, 1); setTimeout(() => kept, 1e6)'
       for (let index = 0; index < 6; index += 1) spawn(process.execPath, ['-e', child], { stdio: 'ignore' }).on('error', () => {})
-      setTimeout(() => escaped('576 MiB'), 8000)`,
+      setTimeout(() => escaped('960 MiB'), 14_000)`,
     outcomes: ['out-of-memory'],
-    limits: { memoryBytes: 320 * MiB, wallTimeMs: 15_000 },
+    limits: { memoryBytes: 320 * MiB, wallTimeMs: 20_000 },
     contains: everywhere,
   },
   {
@@ -344,7 +343,7 @@ export const hostilePrograms: readonly HostileProgram[] = [
     name: 'a way to more rights',
     program: `
       // Where NEXUS is not root, the user namespace of the unshare tier shows its user as 0.
-      if (process.getuid() !== 0) call('set-uid-0')
+      if (process.getuid() !== 0) attempt('setuid', () => process.setuid(0))
       for (const name of ['set-groups-0', 'set-time', 'set-hostname', 'kernel-log', 'module-load']) call(name)
       const status = fs.readFileSync('/proc/self/status', 'utf8')
       if (!/^NoNewPrivs:\\s+1$/m.test(status) || !/^CapBnd:\\s+0+$/m.test(status)) escaped('capabilities')`,

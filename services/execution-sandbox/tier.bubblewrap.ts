@@ -20,7 +20,7 @@ export function bubblewrapCommand(room: Room): readonly string[] {
   const asUser =
     identity.kind === 'other-user'
       ? ['--cap-drop', 'ALL', ...neededCapabilities.flatMap((name) => ['--cap-add', name])]
-      : ['--unshare-user', '--uid', String(identity.uid), '--gid', String(identity.gid)]
+      : ['--unshare-user', '--uid', String(identity.uid), '--gid', String(identity.gid), '--cap-drop', 'ALL']
   return [
     'bwrap',
     ...['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
