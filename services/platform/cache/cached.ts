@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { canonicalJson } from '../canonical-json.ts'
 import type { Clock } from '../clock.ts'
+import { detached } from '../grpc/call-context.ts'
 import { invariant } from '../invariant.ts'
 import { type Cache, type CacheRead, CacheUnavailableError, digest, spaceId } from './cache.ts'
 import { type Codec, jsonCodec, pack, unpack } from './envelope.ts'
@@ -139,7 +140,8 @@ class CacheAside<Args extends readonly unknown[], Result> {
     const underWay = this.#flights.get(flight)
     if (underWay) return underWay
     if (this.#flights.size >= maxFlights) return start()
-    const started = start().finally(() => this.#flights.delete(flight))
+    // Others wait for it too, so it must not end with the call of the first.
+    const started = detached(start).finally(() => this.#flights.delete(flight))
     this.#flights.set(flight, started)
     return started
   }
