@@ -76,6 +76,7 @@ test('asked again, the authority gives the same warrant, also after a restart', 
   const folder = temporaryFolder(t)
   const clock = new OwnedClock()
   const first = await startGovernor({ folder, clock })
+  t.after(() => first.stop())
   const request = { evidence: evidenceOf(), autonomy: Autonomy.AUTO }
   const { warrant } = await first.client.authorize(request)
   assert.equal((await first.client.authorize(request)).warrant?.envelope, warrant?.envelope)
@@ -351,6 +352,7 @@ test('approvals outlive a restart and are listed newest first', async (t) => {
   const folder = temporaryFolder(t)
   const clock = new OwnedClock()
   const first = await startGovernor({ folder, clock })
+  t.after(() => first.stop())
   const ids: string[] = []
   for (const digit of ['4', '5', '6']) {
     const { approval } = await first.client.authorize({
@@ -389,6 +391,7 @@ test('a refusal of a policy is judged anew when another policy is in force, a pe
   const risky = evidenceOf({ changeId: 'risky', risk: { ...lowRisk, score: 90 } })
   const denied = evidenceOf({ changeId: 'denied' })
   const first = await startGovernor({ folder, clock })
+  t.after(() => first.stop())
   assert.equal((await first.client.authorize({ evidence: risky, autonomy: Autonomy.AUTO })).outcome, REFUSED)
   const { approval } = await first.client.authorize({ evidence: denied })
   await first.client.decideApproval({
@@ -413,6 +416,7 @@ test('an approval is judged again by the policy in force when it is used', async
   const clock = new OwnedClock()
   const evidence = evidenceOf()
   const first = await startGovernor({ folder, clock })
+  t.after(() => first.stop())
   const { approval } = await first.client.authorize({ evidence })
   await first.client.decideApproval({
     approvalId: approval?.id,

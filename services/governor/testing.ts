@@ -5,6 +5,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, createClient, type Transport } from '@connectrpc/connect'
 import { trace } from '@opentelemetry/api'
 import { Registry } from 'prom-client'
+import { stringify } from 'yaml'
 import { GovernorService } from '../gen/nexus/governor/v1/governor_service_pb.ts'
 import { Author, type ChangeEvidence, ChangeEvidenceSchema } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
@@ -80,7 +81,7 @@ export interface TestGovernor {
   readonly transport: Transport
   readonly folder: string
   readonly registry: Registry
-  /** Ends the process's part and leaves the folder. */
+  /** Ends it and leaves the folder; idempotent. */
   stop(): Promise<void>
 }
 
@@ -109,7 +110,10 @@ export async function startGovernor(options: {
     signal: new AbortController().signal,
   })
   const server = await startTestServer(running.mounted)
+  let stopped = false
   const stop = async () => {
+    if (stopped) return
+    stopped = true
     await server.close()
     await running.close()
   }
@@ -127,4 +131,42 @@ export function temporaryFolder(t: { after(hook: () => void): void }): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-governor-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** Test support: an OpenSLO document as YAML, by default an availability of 99 % over an hour. */
+export function sloDocument(
+  options: {
+    name?: string
+    good?: string
+    total?: string
+    objective?: { target?: number; targetPercent?: number }
+    duration?: string
+  } = {},
+): string {
+  const service = 'destination_service_name="storefront"'
+  const source = (query: string) => ({ metricSource: { type: 'Prometheus', spec: { query } } })
+  return stringify(
+    {
+      apiVersion: 'openslo/v1',
+      kind: 'SLO',
+      metadata: { name: options.name ?? 'storefront-availability' },
+      spec: {
+        service: 'storefront',
+        indicator: {
+          metadata: { name: 'good-share' },
+          spec: {
+            ratioMetric: {
+              counter: true,
+              good: source(options.good ?? `sum(istio_requests_total{${service},grpc_response_status="0"})`),
+              total: source(options.total ?? `sum(istio_requests_total{${service}})`),
+            },
+          },
+        },
+        timeWindow: [{ duration: options.duration ?? '1h', isRolling: true }],
+        budgetingMethod: 'Occurrences',
+        objectives: [options.objective ?? { target: 0.99 }],
+      },
+    },
+    { aliasDuplicateObjects: false },
+  )
 }
