@@ -1,0 +1,104 @@
+import ts from 'typescript'
+import { isTestOnly, matchesOf, nodesOf, type Project, type Violation } from './project.ts'
+
+// In parts, so that this file does not contain what it looks for.
+const unfinishedWords = ['TO-DO', 'FIX-ME', 'X-XX', 'HA-CK'].map((word) => word.replace('-', ''))
+const unfinished = new RegExp(`\\b(${unfinishedWords.join('|')})\\b`, 'g')
+const registryHosts = ['npmjs org', 'npmjs com', 'yarnpkg com', 'pypi org', 'pythonhosted org', 'crates io']
+  .concat(['proxy golang org', 'maven org', 'maven apache org', 'debian org'])
+  .map((words) => words.replaceAll(' ', '\\.'))
+const registries = new RegExp(registryHosts.join('|'), 'g')
+
+/** What is not finished is an issue, not a comment. */
+export function nothingUnfinished({ texts }: Project): Violation[] {
+  return found(
+    texts,
+    unfinished,
+    (word) => `${word}: finish it, or open an issue and describe the limit in a sentence`,
+  )
+}
+
+/** Where packages come from is the machine's setting, not ours. */
+export function noRegistryHosts({ texts }: Project): Violation[] {
+  return found(texts, registries, (host) => `${host}: leave the host to the settings of npm, apt, go or mvn`)
+}
+
+/** Lock files record versions and hashes; the addresses in them would bind a clone to one registry. */
+export function lockFilesWithoutAddresses({ texts }: Project): Violation[] {
+  const locks = new Map([...texts].filter(([path]) => path.endsWith('package-lock.json')))
+  const remedy =
+    'an address: keep omit-lockfile-registry-resolved=true in .npmrc, then npm install --package-lock-only'
+  return found(locks, /"resolved": "(?!file:)/g, () => remedy)
+}
+
+function found(
+  texts: ReadonlyMap<string, string>,
+  pattern: RegExp,
+  remedyOf: (found: string) => string,
+): Violation[] {
+  return [...texts]
+    .filter(([path]) => !path.startsWith('services/gen/'))
+    .flatMap(([path, text]) =>
+      [...matchesOf(text, pattern)].map((match) => ({
+        path,
+        line: match.line,
+        remedy: remedyOf(match.found),
+      })),
+    )
+}
+
+/** The CHANGELOG has a heading under which the next change is described. */
+export function changelogPending({ texts }: Project): Violation[] {
+  const path = 'CHANGELOG.md'
+  const [, after] = /^## Pending\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(texts.get(path) ?? '') ?? []
+  if (after === undefined)
+    return [{ path, line: 1, remedy: 'the heading "## Pending" is missing: add it above the releases' }]
+  const isFirst = /^# .*\n+## Pending$/m.test(texts.get(path) ?? '')
+  return isFirst ? [] : [{ path, line: 1, remedy: '"## Pending" stands first, below the title' }]
+}
+
+/** Every setting that a service reads is told in README's section on settings, and that section tells no other. */
+export function settingsTold({ sources, texts }: Project): Violation[] {
+  const section = settingsSection(texts.get('README.md') ?? '')
+  if (section === undefined) return []
+  const told = new Set([...matchesOf(section.text, /\bNEXUS_[A-Z0-9_]+\b/g)].map(({ found }) => found))
+  const read = new Map<string, { path: string; line: number }>()
+  for (const { path, tree } of sources) {
+    if (!path.startsWith('services/') || isTestOnly(path)) continue
+    for (const node of nodesOf(tree)) {
+      const name = settingRead(node)
+      const { line } = tree.getLineAndCharacterOfPosition(node.getStart(tree))
+      if (name) read.set(name, { path, line: line + 1 })
+    }
+  }
+  const silent = [...read]
+    .filter(([name]) => !told.has(name))
+    .map(([name, place]) => ({
+      ...place,
+      remedy: `${name} is not in the settings of README.md: tell what it is for`,
+    }))
+  const invented = [...matchesOf(section.text, /\bNEXUS_[A-Z0-9_]+\b/g)]
+    .filter(({ found: name }) => !read.has(name) && !name.endsWith('_ADDRESS'))
+    .map(({ line, found: name }) => ({
+      path: 'README.md',
+      line: section.line + line - 1,
+      remedy: `no service reads ${name}: take it out`,
+    }))
+  return [...silent, ...invented]
+}
+
+/** A setting is an entry of a settings table: `variable: 'NEXUS_X'`. */
+function settingRead(node: ts.Node): string | undefined {
+  if (!ts.isPropertyAssignment(node) || node.name.getText() !== 'variable') return undefined
+  return ts.isStringLiteral(node.initializer) ? node.initializer.text : undefined
+}
+
+function settingsSection(readme: string): { text: string; line: number } | undefined {
+  const lines = readme.split('\n')
+  const first = lines.findIndex((line) => /^#+ .*\bsettings\b/i.test(line))
+  if (first < 0) return undefined
+  const depth = /^#+/.exec(lines[first] ?? '')?.[0].length ?? 1
+  const rest = lines.slice(first + 1)
+  const length = rest.findIndex((line) => new RegExp(`^#{1,${depth}} `).test(line))
+  return { text: rest.slice(0, length < 0 ? undefined : length).join('\n'), line: first + 2 }
+}
