@@ -194,6 +194,23 @@ test('a client that leaves has its call cancelled', async () => {
   await eventually('the call is cancelled', () => aborted)
 })
 
+test('more requests at once than there may be are told to come again', async () => {
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const upstream: Upstream = async (method) => {
+    begin()
+    await free
+    return create(method.output)
+  }
+  edge = await startTestEdge(upstream, { limits: { maxRequestsAtWork: 1 } })
+  const first = edge.ask(path, withKey)
+  await begun
+  assert.equal((await edge.ask(path, withKey)).status, 503)
+  release()
+  assert.equal((await first).status, 200)
+  assert.equal((await edge.ask(path, withKey)).status, 200)
+})
+
 test('closing lets a request at work finish within the grace', async () => {
   const { promise: free, resolve: release } = Promise.withResolvers<void>()
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>()

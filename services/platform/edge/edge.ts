@@ -82,6 +82,8 @@ interface Progress {
   consumer: string
 }
 
+type RouteMatch = Extract<Match, { kind: 'route' }> & { readonly query: URLSearchParams }
+
 const corsHeaders = { 'access-control-allow-origin': '*' }
 const preflightHeaders = {
   ...corsHeaders,
@@ -98,6 +100,7 @@ class Gateway {
   readonly #limits: EdgeLimits
   readonly #rate: RateLimit
   readonly #events: EdgeEvents
+  #atWork = 0
 
   constructor(options: EdgeOptions, limits: EdgeLimits, events: EdgeEvents) {
     this.#routes = routesOf(options.services)
@@ -133,7 +136,7 @@ class Gateway {
     if (match.kind === 'unknown-path')
       return withHeaders(unknownPathReply(httpMethod, place.path), corsHeaders)
     progress.route = `${httpMethod} ${match.route.template}`
-    const reply = await this.#transcode(request, { ...match, query: place.query }, consumer, signal)
+    const reply = await this.#serve(request, { ...match, query: place.query }, consumer, signal)
     return withHeaders(reply, corsHeaders)
   }
 
@@ -147,9 +150,26 @@ class Gateway {
     return this.#options.consumers.authenticate(key) ?? gatewayReply(401, 'Unauthorized', challenge)
   }
 
-  async #transcode(
+  async #serve(
     request: IncomingMessage,
-    match: Extract<Match, { kind: 'route' }> & { query: URLSearchParams },
+    match: RouteMatch,
+    consumer: Consumer,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    if (this.#atWork >= this.#limits.maxRequestsAtWork) {
+      return gatewayReply(503, 'too many requests are at work', { 'retry-after': '1' })
+    }
+    this.#atWork += 1
+    try {
+      return await this.#work(request, match, consumer, signal)
+    } finally {
+      this.#atWork -= 1
+    }
+  }
+
+  async #work(
+    request: IncomingMessage,
+    match: RouteMatch,
     consumer: Consumer,
     signal: AbortSignal,
   ): Promise<Reply> {

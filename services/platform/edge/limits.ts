@@ -8,6 +8,8 @@ export interface EdgeLimits {
   readonly maxTargetChars: number
   readonly maxHeaderBytes: number
   readonly maxConnections: number
+  /** Requests at work at once; each may hold a body. One more is refused with 503. */
+  readonly maxRequestsAtWork: number
   /** The headers have to be complete by then. */
   readonly headersTimeoutMs: number
   /** The whole request has to be there by then. */
@@ -23,6 +25,7 @@ export const defaultEdgeLimits: EdgeLimits = Object.freeze({
   maxTargetChars: 8192,
   maxHeaderBytes: 16 * 1024,
   maxConnections: 1000,
+  maxRequestsAtWork: 256,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 30_000,

@@ -39,12 +39,13 @@ const maxMessageHeaderChars = 2048
 
 /** A reply with a body that is JSON text already. */
 export function jsonReply(status: number, body: string, headers: Reply['headers'] = {}): Reply {
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body }
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body }
 }
 
 /** What the gateway itself says, in Kong's form. */
 export function gatewayReply(status: number, message: string, headers: Reply['headers'] = {}): Reply {
-  return jsonReply(status, JSON.stringify({ message }), headers)
+  const contentType = 'application/json; charset=utf-8'
+  return jsonReply(status, JSON.stringify({ message }), { 'content-type': contentType, ...headers })
 }
 
 /** The error of a call: Kong's status and headers, and a body that Kong would leave empty. */

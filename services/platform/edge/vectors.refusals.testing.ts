@@ -1,8 +1,6 @@
 import type { Vector } from './vector.testing.ts'
 
 const getObjective = 'nexus.meta_controller.v1.MetaControllerService/GetObjective'
-const query = 'nexus.orchestrator.v1.OrchestratorService/Query'
-const populate = 'nexus.orchestrator.v1.OrchestratorService/Populate'
 const bodyIsEmpty = 'the body is empty; status and grpc headers are the same'
 const plainText = '400 with a plain text'
 
