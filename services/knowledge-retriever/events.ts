@@ -29,15 +29,19 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
     labelNames: ['outcome'],
     registers: [registry],
   })
-  const known = new Gauge({
+  let opened: Knowledge | undefined
+  new Gauge({
     name: 'nexus_known_documents',
-    help: 'Documents found at the start.',
+    help: 'Documents that are known.',
     registers: [registry],
+    collect() {
+      this.set(opened?.statistics.documents ?? 0)
+    },
   })
   return {
     opened: (knowledge, durationMs) => {
       const { documents: count, passages, entities } = knowledge.statistics
-      known.set(count)
+      opened = knowledge
       log.info('knowledge_opened', {
         documents: count,
         passages,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { credentials, Client as GrpcClient, type ServiceError } from '@grpc/grpc-js'
 import { trace } from '@opentelemetry/api'
 import { Registry } from 'prom-client'
 import { IngestOutcome } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
@@ -102,7 +103,9 @@ test('a stream is stored in batches and counted', async () => {
   const reply = await client.ingestDocuments(documents())
   assert.deepEqual([reply.added, reply.replaced, reply.unchanged], [400n, 100n, 0n])
   assert.equal((await client.getStatistics({})).documents, 400n)
-  assert.match(await registry.metrics(), /nexus_documents_total\{outcome="added"\} 400/)
+  const metrics = await registry.metrics()
+  assert.match(metrics, /nexus_documents_total\{outcome="added"\} 400/)
+  assert.match(metrics, /nexus_known_documents 400/)
 })
 
 test('what a broken stream had brought is whole or absent, and the same stream may be sent again', async () => {
@@ -161,6 +164,19 @@ test('what the contract does not allow is refused with the field', async () => {
   await assert.rejects(client.retrieve({ question: '' }), refusal(Code.InvalidArgument, /^question/))
   await assert.rejects(client.deleteDocuments({ ids: [''] }), refusal(Code.InvalidArgument, /^ids\[0\]/))
   assert.equal((await client.getStatistics({})).documents, 0n)
+})
+
+test('text that is not UTF-8 on the wire is a bad request, and half a character becomes a replacement', async () => {
+  const caller = new GrpcClient(`127.0.0.1:${server.port}`, credentials.createInsecure())
+  const path = '/nexus.knowledge_retriever.v1.KnowledgeRetrieverService/Retrieve'
+  const asIs = (bytes: Buffer) => bytes
+  const error = await new Promise<ServiceError | null>((resolve) => {
+    caller.makeUnaryRequest(path, asIs, asIs, Buffer.from([0x0a, 2, 0xff, 0x41]), resolve)
+  })
+  caller.close()
+  assert.equal(error?.code, Code.InvalidArgument)
+  await client.putDocuments({ documents: [{ id: 'half', text: 'iron \ud800' }] })
+  assert.equal((await client.retrieve({ question: 'iron' })).passages[0]?.text, 'iron \ufffd')
 })
 
 test('the start is logged with what was found, and a missing setting is named', async () => {
