@@ -18,7 +18,7 @@ const allTests = [
 /** Two test files at once on whatever machine, so that what is timed in one is not starved by many others. */
 const concurrency = 2
 /** The most that one file may take, and one test in it. */
-const timeoutMs = 15 * 60_000
+const timeoutMs = 30 * 60_000
 
 /** Runs the tests and tells them as they end; the summary of node's test runner is the last that is printed. */
 function main(words: readonly string[]): void {
