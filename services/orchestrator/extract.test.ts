@@ -21,7 +21,10 @@ const all = [nexus, outcome, maria, tin]
 
 const answered: [string, RegExp][] = [
   ['How does NEXUS reduce latency?', /It reduces latency by caching pure lookups, .* \[1\]/],
-  ['What did enable_caching do to latency on storefront?', /measured latency_p95 at 41 ms against 118 ms on stable\. \[1\]/],
+  [
+    'What did enable_caching do to latency on storefront?',
+    /measured latency_p95 at 41 ms against 118 ms on stable\. \[1\]/,
+  ],
   ['Where was Maria Okonjo born?', /^She was born in Tallinn\. \[1\]/],
   ['At how many degrees does tin melt?', /It melts at 232 degrees\. \[1\]/],
   ['what judges a change?', /A canary judges each change under real traffic\. \[1\]/],
