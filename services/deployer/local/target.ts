@@ -206,7 +206,7 @@ export class LocalTarget {
         const source = await readSource(this.#options)
         await this.#removeOld(source.commit)
         this.#splitter ??= await this.#openSplitter(source.manifest)
-        await this.#startStable(source.commit, source)
+        if (!this.#stable) await this.#startStable(source.commit, source)
         await writeStable(this.#options.journal, this.name, source.stable)
         this.#source = source
         this.#isUp = true

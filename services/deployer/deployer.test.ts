@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, test } from 'node:test'
+import { DeploymentState, Verdict } from '../gen/nexus/deployer/v1/deployment_pb.ts'
+import { eventually } from '../platform/eventually.testing.ts'
+import {
+  type Bench,
+  makeBench,
+  proposeChange,
+  type RunningDeployer,
+  startDeployer,
+  untilEnded,
+  untilReady,
+} from './deployer.fixture.ts'
+import { shopFiles } from './shop.fixture.ts'
+import { startTraffic, type Traffic } from './traffic.fixture.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function openShop(files = shopFiles()): Promise<{ bench: Bench; deployer: RunningDeployer }> {
+  const bench = await makeBench(files)
+  closers.push(() => bench.remove())
+  const deployer = await startDeployer(bench.env)
+  closers.push(() => deployer.close())
+  await untilReady(deployer.client)
+  return { bench, deployer }
+}
+
+function traffic(bench: Bench, callsPerSecond: number): Traffic {
+  const running = startTraffic(bench.port, callsPerSecond)
+  closers.push(() => running.stop())
+  return running
+}
+
+test('a change that is as good is promoted step by step, and no call fails meanwhile', async () => {
+  const { bench, deployer } = await openShop()
+  const { statuses } = traffic(bench, 400)
+  const change = await proposeChange(bench, { changeId: 'good', files: shopFiles({ remark: 'better' }) })
+  const { deployment } = await deployer.client.startDeployment(change.request)
+  assert.equal(deployment?.stableCommit, bench.baseCommit)
+  const weights = new Set<number>()
+  const ended = await untilEnded(deployer.client, deployment!.id, ({ weight }) => weights.add(weight))
+  assert.equal(ended.state, DeploymentState.PROMOTED, ended.reason)
+  assert.equal(ended.verdict, Verdict.NOT_WORSE)
+  assert.deepEqual([...weights], [0, 30, 50])
+  assert.ok(ended.evidence.every((evidence) => evidence.name === 'refusals' || evidence.shownNotWorse))
+  assert.match(ended.reason, /canary 0 of \d+ failed, stable 0 of \d+: .* is allowed/)
+  const [target] = (await deployer.client.listTargets({})).targets
+  assert.deepEqual([target?.stableCommit, target?.canaryCommit, target?.ready], [change.commit, '', true])
+  await eventually('the old version being gone', async () => {
+    const left = await readdir(path.join(bench.dataFolder, 'versions', 'shop'))
+    return left.length === 1 && left[0] === change.commit
+  })
+  assert.deepEqual(Object.keys(statuses), ['0'])
+  assert.match(await deployer.registry.metrics(), /nexus_deployments_total\{outcome="promoted"\} 1/)
+})
+
+test('a canary that answers with gRPC errors under HTTP 200 is aborted within seconds', async () => {
+  const { bench, deployer } = await openShop()
+  traffic(bench, 200)
+  const files = shopFiles({ behaviour: 'failing' })
+  const { request } = await proposeChange(bench, { changeId: 'bad', files })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const ended = await untilEnded(deployer.client, deployment!.id)
+  assert.equal(ended.state, DeploymentState.ABORTED, ended.reason)
+  assert.equal(ended.verdict, Verdict.WORSE)
+  assert.match(ended.reason, /canary \d+ of \d+ failed, stable 0 of \d+: (10\^)?[\d.]+ to 1 that it is worse/)
+  assert.ok(ended.seconds <= 6, `${ended.seconds} s`)
+  const [target] = (await deployer.client.listTargets({})).targets
+  assert.deepEqual([target?.stableCommit, target?.canaryWeight], [bench.baseCommit, 0])
+  assert.match(await deployer.registry.metrics(), /nexus_canary_weight\{target="shop"\} 0/)
+})
+
+test('a canary that refuses everything is aborted, though not found is no error', async () => {
+  const { bench, deployer } = await openShop()
+  traffic(bench, 200)
+  const files = shopFiles({ behaviour: 'refusing' })
+  const { request } = await proposeChange(bench, { changeId: 'refusing', files })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const ended = await untilEnded(deployer.client, deployment!.id)
+  assert.equal(ended.state, DeploymentState.ABORTED, ended.reason)
+  assert.match(ended.reason, /refused/)
+})
+
+test('with the traffic cut a deployment ends as not enough evidence, on stable', async () => {
+  const rollout = 'steps: [{weight: 50, min_seconds: 1}], max_seconds: 2'
+  const { bench, deployer } = await openShop(shopFiles({ rollout }))
+  const files = shopFiles({ rollout, remark: 'better' })
+  const { request } = await proposeChange(bench, { changeId: 'unseen', files })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const ended = await untilEnded(deployer.client, deployment!.id)
+  assert.equal(ended.state, DeploymentState.INCONCLUSIVE)
+  assert.equal(ended.verdict, Verdict.NOT_ENOUGH_EVIDENCE)
+  assert.match(ended.reason, /not enough evidence in 2 s: no request reached the canary/)
+  const [target] = (await deployer.client.listTargets({})).targets
+  assert.equal(target?.stableCommit, bench.baseCommit)
+})
+
+test('a canary that does not start fails with the end of its output', async () => {
+  const { bench, deployer } = await openShop()
+  const files = shopFiles({ behaviour: 'not starting' })
+  const { request } = await proposeChange(bench, { changeId: 'dead', files })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const ended = await untilEnded(deployer.client, deployment!.id)
+  assert.equal(ended.state, DeploymentState.FAILED)
+  assert.match(
+    ended.reason,
+    /the canary does not start: node main.js .* ended with code 1: [\s\S]*the shelves are missing/,
+  )
+})
+
+test('a canary that dies is aborted', async () => {
+  const { bench, deployer } = await openShop()
+  traffic(bench, 100)
+  const { request } = await proposeChange(bench, {
+    changeId: 'dying',
+    files: shopFiles({ behaviour: 'dying' }),
+  })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const ended = await untilEnded(deployer.client, deployment!.id)
+  assert.equal(ended.state, DeploymentState.ABORTED, ended.reason)
+  assert.match(ended.reason, /the canary \(commit \w{10}\) ended with code 1: [\s\S]*out of stock/)
+})
+
+test('a version gets its manifest’s environment and nothing of the deployer’s own', async () => {
+  const { bench } = await openShop()
+  const output = path.join(bench.dataFolder, 'output', 'shop', `${bench.baseCommit.slice(0, 10)}.log`)
+  const printed = await eventually('the greeting', () => readFile(output, 'utf8'))
+  assert.equal(printed.trim(), 'the shop is open welcome GREETING,HOME,PATH,PORT')
+})
