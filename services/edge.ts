@@ -8,6 +8,9 @@ import type { Life } from './platform/process.ts'
 import { readSettings } from './platform/settings.ts'
 import { listen, type Served } from './serve.ts'
 
+/** How long REST calls at work may take to finish when the process ends. */
+const graceMs = 500
+
 export interface OpenedEdge {
   readonly restPort: number
   readonly adminPort: number
@@ -33,7 +36,7 @@ export async function openEdge(options: {
     registry: served.registry,
     clock: systemClock,
   })
-  life.closers.add('edge', () => edge.close())
+  life.closers.add('edge', () => edge.close(graceMs))
   const restPort = await listen('NEXUS_REST_ADDRESS', restAddress, () => edge.listen(restAddress))
   const adminPort = await listen('NEXUS_ADMIN_ADDRESS', adminAddress, () => edge.listenAdmin(adminAddress))
   return { restPort, adminPort }
