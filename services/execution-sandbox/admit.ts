@@ -15,8 +15,8 @@ const ownPlaces = ['/bin', '/dev', '/etc', '/lib', '/lib32', '/lib64', '/nexus',
 const alsoOwnPlaces = ['/run', '/sbin', '/scratch', '/sys', '/tmp', '/usr', '/var']
 
 /**
- * Checks an execution and resolves its mounts to real folders of the host, each below one of `mountRoots`, in the order in
- * which they must be mounted. Errors: InvalidExecutionError.
+ * Checks an execution and resolves its mounts to real folders of the host, each below one of `mountRoots`, in the
+ * order in which they must be mounted. Errors: InvalidExecutionError.
  */
 export async function admit(execution: Execution, mountRoots: readonly string[]): Promise<Execution> {
   checkCommand(execution.command)

@@ -11,8 +11,8 @@ import path from 'node:path'
 import type { Limits } from './execution.ts'
 
 /**
- * Where this process may make control groups: always below its own, so that whatever holds this process holds the sandboxes
- * too. In version 1 each controller has its own folder; in version 2 both are the same.
+ * Where this process may make control groups: always below its own, so that whatever holds this process holds the
+ * sandboxes too. In version 1 each controller has its own folder; in version 2 both are the same.
  */
 export interface CgroupHome {
   readonly version: 1 | 2
@@ -110,8 +110,8 @@ function tryOut(home: CgroupHome): void {
 }
 
 /**
- * Removes the groups of runs whose NEXUS is no more, with what still runs in them. Their guardians do that; this is for a machine on which the
- * guardians were killed too. `isOver` gets the process id in a group's name.
+ * Removes the groups of runs whose NEXUS is no more, with what still runs in them. Their guardians do that; this is
+ * for a machine on which the guardians were killed too. `isOver` gets the process id in a group's name.
  */
 export function removeLeftCgroups(home: CgroupHome, isOver: (pid: number) => boolean): void {
   for (const parent of new Set([home.memory, home.pids])) {

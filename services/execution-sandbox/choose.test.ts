@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseTier } from './choose.ts'
 import { type Execution, refusedVerdict, type Tier } from './execution.ts'
-import type { Runner } from './sandbox.ts'
+import type { Runner } from './runner.ts'
 import { execution } from './testing.sandbox.ts'
 
 function runner(tier: Tier, fields: Partial<Runner> & { available?: boolean } = {}): Runner {

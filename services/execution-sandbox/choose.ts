@@ -1,5 +1,5 @@
 import { type Execution, isAtLeast } from './execution.ts'
-import type { Runner } from './sandbox.ts'
+import type { Runner } from './runner.ts'
 
 /** The runner for an execution, or why there is none. */
 export type Choice =

@@ -49,7 +49,10 @@ interface Part {
   readonly size: number
 }
 
-/** Node and its libraries as files of this host. Errors: where this process is not a Linux program with shared libraries. */
+/**
+ * Node and its libraries as files of this host. Errors: where this process is not a Linux program with shared
+ * libraries.
+ */
 function imageParts(): readonly Part[] {
   const loaded = new Set(
     readFileSync('/proc/self/maps', 'utf8')

@@ -2,18 +2,34 @@ import { type Duplex, type Readable, Writable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Execution, Outcome, OutputStream, RunOptions, Verdict } from './execution.ts'
 import { endOf } from './exit-status.ts'
+import type { Surroundings } from './launch.ts'
 import { collectOutputs } from './outputs.ts'
 import { environmentOf } from './room.ts'
-import { type DockerPlace, ownerLabel } from './runner.docker.ts'
 import { seccompJson } from './seccomp.ts'
 
+/** What all containers of one sandbox share. */
+export interface DockerPlace {
+  readonly docker: Docker
+  readonly image: string
+  /** `<host>:<process id>:<folder>`, by which leftovers of a killed process are known. */
+  readonly owner: string
+  /** Without any network device a container starts 150 ms sooner, but on some engines also without 127.0.0.1. */
+  readonly network: 'none' | 'disabled'
+  readonly around: Surroundings
+}
+
+/** Label of every container and volume that the sandbox makes. */
+export const ownerLabel = 'nexus.sandbox.owner'
 const maxScratchFiles = 20_000
 const maxTarOverheadBytes = 64 * 1024 ** 2
 /** How long output may still arrive after a container has ended. */
 const maxLateOutputMs = 1000
 const insidePath = '/nexus/bin'
 
-/** Runs a program in a container of its own: create, attach, start, wait, inspect, remove. Errors: those of the engine. */
+/**
+ * Runs a program in a container of its own: create, attach, start, wait, inspect, remove. Errors: those of the
+ * engine.
+ */
 export async function runContainer(
   place: DockerPlace,
   execution: Execution,

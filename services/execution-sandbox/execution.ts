@@ -50,6 +50,7 @@ export interface Mount {
 /** One program and its bounds. Paths inside are absolute; `outputs` are relative to the scratch folder. */
 export interface Execution {
   readonly command: readonly string[]
+  /** Not for secrets: the values show in the process list of the host while the program starts. */
   readonly environment: Readonly<Record<string, string>>
   /** Empty: the first mount, or else the scratch folder. */
   readonly workingDirectory: string

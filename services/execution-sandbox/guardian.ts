@@ -91,9 +91,9 @@ rm -rf "$GUARD_RUN"
 export const firstProcessScript = 'echo ready >&3; exec 3>&- 6<&- 7>&2 2>/dev/null; "$@" 2>&7 7>&-; exit $?'
 
 /**
- * Builds a root folder for the unshare tier and goes into it; then it is the first process. Its arguments: the empty folder to build on, the
- * working directory, the list of what to place (`folder host inside`, `writable host inside`, `file host inside`,
- * `link target inside`), `--`, the program.
+ * Builds a root folder for the unshare tier and goes into it; then it is the first process. Its arguments: the empty
+ * folder to build on, the working directory, the list of what to place (`folder host inside`, `writable host inside`,
+ * `file host inside`, `link target inside`), `--`, the program.
  */
 export const buildRoomScript = String.raw`
 set -u
@@ -119,6 +119,8 @@ done
 shift
 try mkdir "$root/proc"
 try mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+# Memory that belongs to no process would escape a limit that is held by looking at processes.
+for name in shmall msgmni; do echo 0 > "$root/proc/sys/kernel/$name"; done 2>/dev/null
 for place in sys sysrq-trigger irq bus; do
   [ -e "$root/proc/$place" ] && try mount -o bind,ro,nosuid,nodev,noexec "$root/proc/$place" "$root/proc/$place"
 done

@@ -27,8 +27,8 @@ export interface Surroundings {
 }
 
 /**
- * How a process tier is started here. `private`: the scratch folder is a file system in memory that only the run sees, with
- * a size and a number of files. `folder`: a plain folder whose size is looked at while the run lasts.
+ * How a process tier is started here. `private`: the scratch folder is a file system in memory that only the run
+ * sees, with a size and a number of files. `folder`: a plain folder whose size is looked at while the run lasts.
  */
 export interface ProcessRoute {
   readonly tier: Exclude<Tier, 'docker'>
@@ -169,7 +169,10 @@ class FolderSize {
   }
 }
 
-/** Where the mounts show on the host: where they are, but one that has others inside is copied, so that they can be linked in. */
+/**
+ * Where the mounts show on the host: where they are, but one that has others inside is copied, so that they can be
+ * linked in.
+ */
 async function placeOnHost(room: Room, folder: string): Promise<ReadonlyMap<string, string>> {
   const places = new Map<string, string>([['/scratch', room.scratch]])
   const { mounts } = room.execution

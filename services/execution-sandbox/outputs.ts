@@ -14,8 +14,9 @@ export interface Collected {
 }
 
 /**
- * Picks the wanted files from a tar stream of the scratch folder. Takes regular files only: no link, device or socket comes out, and no path leaves
- * the folder. Reads at most `maxStreamBytes`, then gives up on the stream, because a sparse file costs its writer nothing.
+ * Picks the wanted files from a tar stream of the scratch folder. Takes regular files only: no link, device or socket
+ * comes out, and no path leaves the folder. Reads at most `maxStreamBytes`, then gives up on the stream, because a
+ * sparse file costs its writer nothing.
  */
 export async function collectOutputs(
   stream: Readable,

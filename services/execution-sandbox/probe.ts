@@ -14,8 +14,8 @@ const allWell = 40
 const allWellWithoutLoopback = 41
 
 /**
- * A program that looks at the room from inside: arguments are a file of the host that must not show, and whether a system call filter is
- * promised. It is plain JavaScript for `node -e`.
+ * A program that looks at the room from inside: arguments are a file of the host that must not show, and whether a
+ * system call filter is promised. It is plain JavaScript for `node -e`.
  */
 const canaryProgram = String.raw`
 const fs = require('node:fs'), net = require('node:net'), os = require('node:os')
@@ -27,7 +27,8 @@ if (filter === 'filter' && !/^Seccomp:\s+2$/m.test(status)) process.exit(52)
 try { fs.writeFileSync(process.env.NEXUS_SCRATCH + '/canary', 'sings') } catch { process.exit(53) }
 const interfaces = fs.readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2).filter((line) => line.trim() && !/^\s*(lo|tunl0|sit0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|ip6tnl0|ip6gre0):/.test(line))
 if (interfaces.length > 0) process.exit(54)
-if (process.env.NEXUS_CANARY_OUTSIDE) process.exit(55)
+const own = ['NEXUS_SCRATCH', 'NEXUS_RUN']
+if (Object.keys(process.env).some((name) => name.startsWith('NEXUS_') && !own.includes(name))) process.exit(55)
 const server = net.createServer((socket) => socket.end())
 server.on('error', () => process.exit(41))
 server.listen(0, '127.0.0.1', () => {

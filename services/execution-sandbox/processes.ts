@@ -8,8 +8,8 @@ export interface TreeUsage {
 }
 
 /**
- * Sums over the tree below `root` as /proc shows it now. For machines without control groups. A process between two parents may be
- * missed once; the next look sees it.
+ * Sums over the tree below `root` as /proc shows it now. For machines without control groups. A process between two
+ * parents may be missed once; the next look sees it.
  */
 export function readTree(root: number): TreeUsage {
   const children = new Map<number, number[]>()
@@ -62,5 +62,15 @@ function read(file: string): string {
     return readFileSync(file, 'utf8')
   } catch {
     return '' // It has ended meanwhile.
+  }
+}
+
+/** Whether a process has this id; one of another user counts. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -3,8 +3,9 @@ import path from 'node:path'
 import type { Execution, Mount } from './execution.ts'
 
 /**
- * As whom a program runs. `other-user`: NEXUS is root and gives each run a user id of its own, so that limits per user hold
- * and nothing of the host belongs to it. `same-user`: NEXUS is not root; a user namespace takes away what its user has.
+ * As whom a program runs. `other-user`: NEXUS is root and gives each run a user id of its own, so that limits per
+ * user hold and nothing of the host belongs to it. `same-user`: NEXUS is not root; a user namespace takes away what
+ * its user has.
  */
 export type Identity =
   | { readonly kind: 'other-user'; readonly uid: number }

@@ -5,25 +5,13 @@ import path from 'node:path'
 import Docker from 'dockerode'
 import { removeLabelled } from './docker-cleanup.ts'
 import { ensureImage } from './docker-image.ts'
-import { runContainer } from './docker-run.ts'
+import { type DockerPlace, ownerLabel, runContainer } from './docker-run.ts'
 import { type Execution, refusedVerdict, type Tier, type Verdict } from './execution.ts'
 import type { Surroundings } from './launch.ts'
 import { absent, canary, capabilityFrom } from './probe.ts'
-import { closedRunner, isAlive, type Runner } from './sandbox.ts'
+import { isAlive } from './processes.ts'
+import { closedRunner, type Runner } from './runner.ts'
 
-/** What all containers of one sandbox share. */
-export interface DockerPlace {
-  readonly docker: Docker
-  readonly image: string
-  /** `<host>:<process id>:<folder>`, by which leftovers of a killed process are known. */
-  readonly owner: string
-  /** Without any network device a container starts 150 ms sooner, but on some engines also without 127.0.0.1. */
-  readonly network: 'none' | 'disabled'
-  readonly around: Surroundings
-}
-
-/** Label of every container and volume that the sandbox makes. */
-export const ownerLabel = 'nexus.sandbox.owner'
 const remedy = 'Start the Docker Engine and let NEXUS use its socket'
 
 /** Opens the Docker tier on a local socket, by running the canary in a container. */
@@ -110,7 +98,10 @@ async function removeOrphans(docker: Docker): Promise<void> {
   }
 }
 
-/** The first releases in which the known ways out of a container are closed (CVE-2025-31133 and its like, CVE-2026-31431). */
+/**
+ * The first releases in which the known ways out of a container are closed (CVE-2025-31133 and its like,
+ * CVE-2026-31431).
+ */
 const safeEngine = [29, 4, 3]
 const safeRunc = [1, 2, 8]
 

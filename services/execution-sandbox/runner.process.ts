@@ -3,7 +3,7 @@ import { refusedVerdict, type TierCapability, type Verdict } from './execution.t
 import { type ProcessRoute, prepareLaunch, type Surroundings } from './launch.ts'
 import { canary, capabilityFrom } from './probe.ts'
 import { runLaunch } from './run.ts'
-import { closedRunner, type Runner } from './sandbox.ts'
+import { closedRunner, type Runner } from './runner.ts'
 
 const remedies: Record<ProcessRoute['tier'], string> = {
   bubblewrap:

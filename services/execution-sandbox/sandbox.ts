@@ -16,20 +16,11 @@ import {
 } from './execution.ts'
 import type { Surroundings } from './launch.ts'
 import { absent } from './probe.ts'
+import { isAlive } from './processes.ts'
 import { openProcessRunner } from './runner.process.ts'
+import { closedRunner, type Runner } from './runner.ts'
 import { filterArchitecture, seccompProgram } from './seccomp.ts'
 import { Slots } from './slots.ts'
-
-/** One way to run programs, open for use; a runner that could not be opened is only a capability. */
-export interface Runner {
-  readonly capability: TierCapability
-  /** The tier that it counts as when a request names the least one; an engine with known escapes counts as less. */
-  readonly countsAs: Tier
-  /** Why it cannot run this program although it is available; empty when it can. */
-  declines(execution: Execution): string
-  run(execution: Execution, slot: number, options: RunOptions): Promise<Verdict>
-  close(): Promise<void>
-}
 
 export interface SandboxOptions {
   /** Where runs have their folders while they last. */
@@ -133,17 +124,6 @@ function byStrength(a: Runner, b: Runner): number {
   return strength(b) - strength(a)
 }
 
-/** A runner for a tier that is not available. */
-export function closedRunner(capability: TierCapability): Runner {
-  return {
-    capability,
-    countsAs: capability.tier,
-    declines: () => capability.remark,
-    run: async () => refusedVerdict(capability.tier, capability.remark),
-    close: async () => undefined,
-  }
-}
-
 async function surround(folder: string, options: SandboxOptions): Promise<Surroundings> {
   const etc = path.join(folder, 'etc')
   const firstUid = leastRunUid + randomInt(runUidBlocks) * maxSlots
@@ -189,15 +169,5 @@ async function removeLeftFolders(parent: string): Promise<void> {
     const pid = Number(/^sandbox-(\d+)-/.exec(name)?.[1])
     if (!pid || isAlive(pid)) continue
     await rm(path.join(parent, name), { recursive: true, force: true })
-  }
-}
-
-/** Whether a process has this id; one of another user counts. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -74,7 +74,10 @@ export function seccompProgram(arch: FilterArchitecture): Uint8Array {
   return encode(instructions)
 }
 
-/** Per guarded call the instructions that decide it; each ends in a verdict, because the accumulator then holds an argument. */
+/**
+ * Per guarded call the instructions that decide it; each ends in a verdict, because the accumulator then holds an
+ * argument.
+ */
 function guards(arch: FilterArchitecture): readonly (readonly [number, readonly Instruction[]])[] {
   const calls = guardedCalls[arch]
   const families = [

@@ -123,7 +123,7 @@ function verdictMessage(verdict: Verdict): MessageInitShape<typeof VerdictSchema
   return {
     ...verdict,
     outcome: outcomeCodes[verdict.outcome],
-    tier: tierCodes[verdict.tier],
+    tier: verdict.outcome === 'refused' ? TierCode.UNSPECIFIED : tierCodes[verdict.tier],
     maxMemoryBytes: BigInt(verdict.maxMemoryBytes),
     files: verdict.files.map((file) => ({ ...file })),
   }

@@ -4,8 +4,8 @@ export class QueueFullError extends Error {
 }
 
 /**
- * Numbered places for executions. Whoever finds none free waits in line; the line has an end. The number tells apart what runs
- * at the same time, so that each has a user id of its own.
+ * Numbered places for executions. Whoever finds none free waits in line; the line has an end. The number tells apart
+ * what runs at the same time, so that each has a user id of its own.
  */
 export class Slots {
   readonly #free: number[]

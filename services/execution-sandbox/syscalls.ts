@@ -14,10 +14,11 @@ function call(name: string, x64: number, arm64: number | undefined, answer: Answ
 }
 
 /**
- * The calls that no program in a sandbox needs and that past escapes went through: other processes' memory, namespaces,
- * mounts, keyrings, kernel loading, io_uring. The calls that make memory which belongs to no process (memfd, System V) answer as if the kernel
- * had none, because a limit without control groups cannot count it; likewise clone3, whose flags a filter cannot read,
- * so that the C library falls back to clone. Numbers: asm/unistd_64.h and asm-generic/unistd.h of Linux 6.1.
+ * The calls that no program in a sandbox needs and that past escapes went through: other processes' memory,
+ * namespaces, mounts, keyrings, kernel loading, io_uring. The calls that make memory which belongs to no process
+ * (memfd, System V) answer as if the kernel had none, because a limit without control groups cannot count it;
+ * likewise clone3, whose flags a filter cannot read, so that the C library falls back to clone. Numbers:
+ * asm/unistd_64.h and asm-generic/unistd.h of Linux 6.1.
  */
 export const blockedCalls: readonly BlockedCall[] = [
   call('ptrace', 101, 117),

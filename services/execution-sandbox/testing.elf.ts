@@ -15,8 +15,8 @@ const moves = [
 ]
 
 /**
- * A Linux program for x86-64 of a few hundred bytes that makes one system call and ends with its errno as exit code (0: the call succeeded). It
- * lets tests make calls that Node has no function for, without a compiler.
+ * A Linux program for x86-64 of a few hundred bytes that makes one system call and ends with its errno as exit code
+ * (0: the call succeeded). It lets tests make calls that Node has no function for, without a compiler.
  */
 export function callProgram(...words: readonly Word[]): Uint8Array {
   const syscall = [0x0f, 0x05]

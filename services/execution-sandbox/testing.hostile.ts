@@ -50,7 +50,10 @@ const call = (name) => {
 }
 `
 
-/** The native programs that the JavaScript ones run, by file name: system calls that Node has no function for. x86-64 only. */
+/**
+ * The native programs that the JavaScript ones run, by file name: system calls that Node has no function for. x86-64
+ * only.
+ */
 export const nativePrograms: Readonly<Record<string, Uint8Array>> = {
   bomb: forkBomb(8),
   'mount-tmpfs': callProgram(165, 'tmpfs', '/scratch', 'tmpfs', 0, 0),

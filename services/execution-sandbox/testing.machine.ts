@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -46,7 +46,7 @@ export class Machine {
 
   /** Everything that must be the same before and after a hostile program, as text to be compared. */
   look(): Record<string, unknown> {
-    const proc = (file: string) => readFileSync(`/proc/${file}`, 'utf8')
+    const proc = (file: string) => readQuietly(`/proc/${file}`)
     return {
       victim: this.#victim.exitCode ?? this.#victim.signalCode ?? 'alive',
       callsReceived: this.#callsReceived,
@@ -57,7 +57,9 @@ export class Machine {
       ],
       mounts: proc('mounts')
         .split('\n')
-        .filter((line) => line.includes('nexus')),
+        .filter((line) =>
+          [path.basename(this.folder), `nexus-run-${process.pid}-`].some((name) => line.includes(name)),
+        ),
       settings: ['core_pattern', 'randomize_va_space', 'hostname'].map((name) => proc(`sys/kernel/${name}`)),
       hostname: hostname(),
       groups: controlGroups(),
@@ -77,6 +79,7 @@ export class Machine {
 
 /** Processes of this machine whose environment or command line contains `text`; those of this process are its own. */
 export function processesWith(text: string): number[] {
+  if (!existsSync('/proc/self')) return []
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) =>

@@ -6,9 +6,9 @@ import { countThreads } from './processes.ts'
 import { limitCommand, programCommand, type Room } from './room.ts'
 
 /**
- * The command line of the host tier: a plain process in a session of its own, with limits where the system has prlimit. Paths inside
- * do not exist on the host, so mounts stand for themselves: arguments and values that begin with the path of a mount are
- * rewritten to `hostPaths`, which tells where each mount shows.
+ * The command line of the host tier: a plain process in a session of its own, with limits where the system has
+ * prlimit. Paths inside do not exist on the host, so mounts stand for themselves: arguments and values that begin
+ * with the path of a mount are rewritten to `hostPaths`, which tells where each mount shows.
  */
 export function hostCommand(room: Room, hostPaths: ReadonlyMap<string, string>): readonly string[] {
   const rewrite = (text: string) => onHost(text, hostPaths)
@@ -36,7 +36,10 @@ export function hostCommand(room: Room, hostPaths: ReadonlyMap<string, string>):
   ]
 }
 
-/** The kernel counts all that this user runs, so the limit on processes goes on top of that. It does not count for root. */
+/**
+ * The kernel counts all that this user runs, so the limit on processes goes on top of that. It does not count for
+ * root.
+ */
 function limitsOf(room: Room): readonly string[] {
   const processes = countThreads(room.identity.uid) + room.execution.limits.processes
   return limitCommand(room).map((word) => (word.startsWith('--nproc') ? `--nproc=${processes}` : word))
