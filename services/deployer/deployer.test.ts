@@ -12,9 +12,9 @@ import {
   startDeployer,
   untilEnded,
   untilReady,
-} from './deployer.fixture.ts'
-import { shopFiles } from './shop.fixture.ts'
-import { startTraffic, type Traffic } from './traffic.fixture.ts'
+} from './deployer.testing.ts'
+import { shopFiles } from './shop.testing.ts'
+import { startTraffic, type Traffic } from './traffic.testing.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -11,9 +11,9 @@ import { systemClock } from '../platform/clock.ts'
 import { eventually, seededRandom } from '../platform/eventually.testing.ts'
 import { createGrpcTransport } from '../platform/grpc/channel.ts'
 import { openJournal } from '../platform/journal/open.ts'
-import { type Bench, makeBench, proposeChange, untilEnded, untilReady } from './deployer.fixture.ts'
-import { shopFiles } from './shop.fixture.ts'
-import { startTraffic } from './traffic.fixture.ts'
+import { type Bench, makeBench, proposeChange, untilEnded, untilReady } from './deployer.testing.ts'
+import { shopFiles } from './shop.testing.ts'
+import { startTraffic } from './traffic.testing.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 async function forkDeployer(bench: Bench) {
-  const child: ChildProcess = fork(new URL('./deployer.process.fixture.ts', import.meta.url), {
+  const child: ChildProcess = fork(new URL('./deployer.process.testing.ts', import.meta.url), {
     env: bench.env,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   })

@@ -18,9 +18,9 @@ import {
   startDeployer,
   untilEnded,
   untilReady,
-} from './deployer.fixture.ts'
-import { shopFiles } from './shop.fixture.ts'
-import { startTraffic } from './traffic.fixture.ts'
+} from './deployer.testing.ts'
+import { shopFiles } from './shop.testing.ts'
+import { startTraffic } from './traffic.testing.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

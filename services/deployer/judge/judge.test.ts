@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom as seeded } from '../../platform/eventually.testing.ts'
 import { beginJudge, decide, observe } from './judge.ts'
-import { type ArmModel, judgeOptions, type RolloutModel, simulateRollout } from './simulate.fixture.ts'
+import { type ArmModel, judgeOptions, type RolloutModel, simulateRollout } from './simulate.testing.ts'
 import { noCounts } from './slot.ts'
 
 const healthy: ArmModel = { errorShare: () => 0.005, medianMs: () => 10 }

@@ -39,9 +39,15 @@ interface Entry {
  * its versions are ended from here, and the next start begins a new one.
  */
 export class Guard {
+  readonly #environment: Readonly<Record<string, string>>
   readonly #entries = new Map<number, Entry>()
   #guardian: ChildProcess | undefined
   #nextId = 1
+
+  /** `environment`: the guardian's own, not that of the versions. */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.#environment = environment
+  }
 
   start(command: GuardedCommand): GuardedProcess {
     const guardian = this.#guardian ?? this.#begin()
@@ -73,7 +79,7 @@ export class Guard {
   #begin(): ChildProcess {
     const guardian = fork(entry, [], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: {},
+      env: this.#environment,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       // A session of its own: Ctrl-C in the terminal is for the deployer, which then ends the versions in order.
       detached: true,

@@ -221,7 +221,7 @@ test('a port that is taken is named with its setting', async () => {
 
 test('the splitter dies with the process that started it, also by kill -9', async () => {
   const [port, metricsPort] = (await freePorts(2)) as [number, number]
-  const parent: ChildProcess = fork(new URL('./parent.fixture.ts', import.meta.url), [
+  const parent: ChildProcess = fork(new URL('./parent.testing.ts', import.meta.url), [
     JSON.stringify({ service: 'shop', port, metricsPort }),
   ])
   await once(parent, 'message')

@@ -22,12 +22,17 @@ export interface Splitter {
   close(): Promise<void>
 }
 
-/** Starts a splitter and waits until both of its ports are open. Errors: SplitterError naming the port and its setting. */
-export async function startSplitter(settings: SplitterSettings): Promise<Splitter> {
+/**
+ * Starts a splitter and waits until both of its ports are open. It gets `environment` and nothing of NEXUS's own.
+ * Errors: SplitterError naming the port and its setting.
+ */
+export async function startSplitter(
+  settings: SplitterSettings,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Splitter> {
   const child = fork(entry, [JSON.stringify(settings)], {
     execArgv: ['--disable-warning=ExperimentalWarning'],
-    // It needs nothing of NEXUS's environment.
-    env: {},
+    env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'json',
   })

@@ -17,7 +17,7 @@ import { makeOrigin } from '../platform/target/fixture.ts'
 import { freePorts, silentLog, startTestServer } from '../platform/testing.ts'
 import { validWarrant } from '../platform/warrant/forgeries.testing.ts'
 import { start } from './main.ts'
-import { commitChange, type ShopChange, shopFiles } from './shop.fixture.ts'
+import { commitChange, type ShopChange, shopFiles } from './shop.testing.ts'
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
