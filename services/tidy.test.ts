@@ -7,6 +7,7 @@ import { type Rule, readProject } from '../tools/tidy/project.ts'
 import { fileLength, functionLength, namedExports, noAny, noConsole, testsRun } from '../tools/tidy/shape.ts'
 import {
   changelogPending,
+  lockFilesComplete,
   lockFilesWithoutAddresses,
   noRegistryHosts,
   nothingUnfinished,
@@ -30,6 +31,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'every engine has its test beside it': enginesTested,
   'nothing is left unfinished': nothingUnfinished,
   'no registry is named': noRegistryHosts,
+  'lock files are complete': lockFilesComplete,
   'lock files hold no addresses': lockFilesWithoutAddresses,
   'the CHANGELOG awaits the next change': changelogPending,
   'README tells every setting': settingsTold,

@@ -7,6 +7,7 @@ import { projectOf, type Rule } from './project.ts'
 import { fileLength, functionLength, namedExports, noAny, noConsole, testsRun } from './shape.ts'
 import {
   changelogPending,
+  lockFilesComplete,
   lockFilesWithoutAddresses,
   noRegistryHosts,
   nothingUnfinished,
@@ -201,6 +202,20 @@ describe('texts', () => {
     assert.deepEqual(brokenAt(lockFilesWithoutAddresses, { 'package-lock.json': `{\n"resolved": "x"` }), [
       'package-lock.json:2',
     ])
+  })
+
+  test('lock files have an entry for the package of each platform', () => {
+    const lock = (keys: string[]) => ({
+      'package-lock.json': JSON.stringify({
+        packages: {
+          'node_modules/a': { optionalDependencies: { 'a-linux': '1', 'a-darwin': '1' } },
+          ...Object.fromEntries(keys.map((key) => [key, {}])),
+        },
+      }),
+    })
+    assert.deepEqual(brokenAt(lockFilesComplete, lock(['node_modules/a-linux'])), ['package-lock.json:1'])
+    const both = ['node_modules/a-linux', 'node_modules/a/node_modules/a-darwin']
+    assert.deepEqual(brokenAt(lockFilesComplete, lock(both)), [])
   })
 
   test('the CHANGELOG begins with what is pending', () => {

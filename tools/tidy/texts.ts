@@ -31,6 +31,32 @@ export function lockFilesWithoutAddresses({ texts }: Project): Violation[] {
   return found(locks, /"resolved": "(?!file:)/g, () => remedy)
 }
 
+/** A lock file that was made where a platform's package was missing makes `npm ci` refuse everywhere. */
+export function lockFilesComplete({ texts }: Project): Violation[] {
+  return [...texts]
+    .filter(([path]) => path.endsWith('package-lock.json'))
+    .flatMap(([path, text]) => {
+      const { packages = {} } = JSON.parse(text) as { packages?: Record<string, LockedPackage> }
+      const locked = new Set(Object.keys(packages).map((key) => key.split('node_modules/').at(-1)))
+      return Object.values(packages)
+        .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+        .filter((name) => !locked.has(name))
+        .map((name) => ({ path, line: lineWith(text, `"${name}"`), remedy: withoutEntry(name) }))
+    })
+}
+
+interface LockedPackage {
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+function withoutEntry(name: string): string {
+  return `${name} has no entry, so npm ci fails: take a version whose packages are all there, and make the file anew`
+}
+
+function lineWith(text: string, part: string): number {
+  return text.slice(0, text.indexOf(part)).split('\n').length
+}
+
 function found(
   texts: ReadonlyMap<string, string>,
   pattern: RegExp,
