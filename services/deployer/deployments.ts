@@ -18,7 +18,8 @@ import {
 } from './deployment.ts'
 import { EventStream } from './event-stream.ts'
 import type { DeployerEvents } from './events.ts'
-import type { LocalTarget } from './local/target.ts'
+import type { Source } from './local/source.ts'
+import { type LocalTarget, NotReadyError } from './local/target.ts'
 import { outcomeOf, rollOut } from './rollout.ts'
 
 /** A target that is down gets so long to come up before a deployment that waits for it fails. */
@@ -78,10 +79,13 @@ export class Deployments {
       if (!deployment) continue
       const live = this.#keep(deployment, recorded.length)
       if (isEnded(deployment)) continue
-      const target = targets.get(deployment.target)
-      if (!target) continue
       events.deploymentResumed(deployment)
-      this.#run(live, target)
+      const target = targets.get(deployment.target)
+      if (target) this.#run(live, target)
+      else {
+        const reason = `${deployment.target} is no longer one of the targets: see NEXUS_TARGETS`
+        await this.#record(live, 'ended', outcomeOf('failed', reason))
+      }
     }
   }
 
@@ -258,7 +262,9 @@ export class Deployments {
     if (live.abort.signal.aborted) return outcomeOf('aborted', live.abort.signal.reason)
     if (attempts >= maxAttempts) return outcomeOf('failed', `it was interrupted ${attempts} times`)
     await this.#record(live, 'attempted', { attempt: attempts + 1 })
-    const { manifest, repository } = await target.untilUp(upTimeoutMs, signal)
+    const source = await untilUp(target, signal)
+    if (source instanceof NotReadyError) return outcomeOf('failed', source.message)
+    const { manifest, repository } = source
     if (!(await repository.contains(commit, target.stableCommit))) {
       return outcomeOf(
         'failed',
@@ -294,6 +300,17 @@ export class Deployments {
       live.wake = resolve
     })
     wake()
+  }
+}
+
+/** The target's source, or why it did not come up in time. Errors: the signal's reason. */
+async function untilUp(target: LocalTarget, signal: AbortSignal): Promise<Source | NotReadyError> {
+  try {
+    return await target.untilUp(upTimeoutMs, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof NotReadyError) return error
+    throw error
   }
 }
 

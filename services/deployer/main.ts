@@ -24,8 +24,8 @@ export const start: StartService = async ({ env, log, registry, clock, signal })
         name,
         originPath,
         dataFolder: settings.dataFolder,
-        port: settings.port + index,
-        metricsPort: settings.metricsPort + index,
+        port: portOf(settings.port, index),
+        metricsPort: portOf(settings.metricsPort, index),
         targetEnvironment: settings.targetEnvironment,
         environment: env,
         journal,
@@ -55,4 +55,9 @@ export const start: StartService = async ({ env, log, registry, clock, signal })
       await journal.close()
     },
   }
+}
+
+/** Target by target the next port; 0 stays 0, any free one. */
+function portOf(first: number, index: number): number {
+  return first === 0 ? 0 : first + index
 }

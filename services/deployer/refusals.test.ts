@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { afterEach, test } from 'node:test'
@@ -242,6 +242,29 @@ test('a stable version that dies is started again', async () => {
   const before = statuses[0] ?? 0
   await eventually('calls being answered again', () => (statuses[0] ?? 0) > before + 50)
 })
+
+test('a splitter that dies is started again on the same port', async (t) => {
+  if (process.platform !== 'linux') return t.skip('processes are looked for in /proc')
+  const bench = await openBench()
+  const client = await openDeployer(bench)
+  await untilReady(client)
+  const { stop, statuses } = startTraffic(bench.port, 100)
+  closers.push(stop)
+  await eventually('calls being answered', () => (statuses[0] ?? 0) > 10)
+  process.kill(await splitterOf(bench), 'SIGKILL')
+  await eventually('the failure being seen', () => (statuses[14] ?? 0) > 0)
+  const before = statuses[0] ?? 0
+  await eventually('calls being answered again', () => (statuses[0] ?? 0) > before + 20)
+  await untilReady(client)
+})
+
+async function splitterOf(bench: Bench): Promise<number> {
+  for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')
+    if (command.includes('splitter/main.ts') && command.includes(`:${bench.port},`)) return Number(id)
+  }
+  throw new Error('there is no splitter')
+}
 
 test('a deployer with no public key refuses to start and says who writes it', async () => {
   const bench = await openBench()

@@ -39,7 +39,7 @@ test('what is missing or wrong is named', () => {
     ['NEXUS_TARGETS', 'shop', /shop must be name=/],
     ['NEXUS_TARGETS', 'shop=/a,shop=/b', /shop is named twice/],
     ['NEXUS_TARGET_ENVIRONMENT', '1x=2', /1x must be NAME=value/],
-    ['NEXUS_LOCAL_PORT', '0', /whole number/],
+    ['NEXUS_LOCAL_PORT', '-1', /whole number/],
   ]
   for (const [variable, value, message] of bad) {
     assert.throws(() => readDeployerSettings({ ...least, [variable]: value }), message)

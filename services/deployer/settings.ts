@@ -35,14 +35,16 @@ const table = {
   },
   port: {
     variable: 'NEXUS_LOCAL_PORT',
-    read: integer({ min: 1, max: 65_535 - maxTargets }),
-    purpose: 'where clients reach the first target on 127.0.0.1; each further target has the next port',
+    read: integer({ min: 0, max: 65_535 - maxTargets }),
+    purpose:
+      'where clients reach the first target on 127.0.0.1; each further target has the next port; 0 takes free ones',
     fallback: 15_080,
   },
   metricsPort: {
     variable: 'NEXUS_LOCAL_METRICS_PORT',
-    read: integer({ min: 1, max: 65_535 - maxTargets }),
-    purpose: 'where the metrics of the first target are; each further target has the next port',
+    read: integer({ min: 0, max: 65_535 - maxTargets }),
+    purpose:
+      'where the metrics of the first target are; each further target has the next port; 0 takes free ones',
     fallback: 15_090,
   },
 } as const

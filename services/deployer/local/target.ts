@@ -62,11 +62,11 @@ export class NotReadyError extends Error {
  */
 export class LocalTarget {
   readonly name: string
-  readonly address: string
   readonly #options: LocalTargetOptions
   readonly #guard: Guard
   readonly #helperEnvironment: Readonly<Record<string, string>>
   readonly #closing = new AbortController()
+  #ports: { readonly port: number; readonly metricsPort: number }
   #source: Source | undefined
   #stable: RunningVersion | undefined
   #stableCommit = ''
@@ -84,7 +84,7 @@ export class LocalTarget {
   constructor(options: LocalTargetOptions) {
     this.#options = options
     this.name = options.name
-    this.address = `127.0.0.1:${options.port}`
+    this.#ports = { port: options.port, metricsPort: options.metricsPort }
     // Node keeps what it compiled here: splitter and guardian start in half the time and with a quarter less memory.
     this.#helperEnvironment = { NODE_COMPILE_CACHE: path.join(options.dataFolder, 'compiled') }
     this.#guard = new Guard(this.#helperEnvironment)
@@ -114,6 +114,11 @@ export class LocalTarget {
       isReady: problem === undefined,
       remark: problem ?? this.#remark,
     }
+  }
+
+  /** Where its clients connect. */
+  get address(): string {
+    return `127.0.0.1:${this.#ports.port}`
   }
 
   get stableCommit(): string {
@@ -251,20 +256,29 @@ export class LocalTarget {
   }
 
   async #openSplitter(manifest: Manifest): Promise<Splitter> {
-    const { port, metricsPort } = this.#options
-    const settings = { service: manifest.services[0]!.name, port, metricsPort }
+    const settings = { service: manifest.services[0]!.name, ...this.#ports }
     const splitter = await startSplitter(settings, this.#helperEnvironment)
+    // Ports that were free ones stay what they are when the splitter has to be started again.
+    this.#ports = { port: splitter.port, metricsPort: splitter.metricsPort }
     void splitter.ended.then(() => {
       if (this.#splitter !== splitter) return
       this.#splitter = undefined
       if (this.#closing.signal.aborted) return
       this.#options.events.splitterDied(this.name)
-      void this.#retrying(async () => {
-        this.#splitter = await this.#openSplitter(manifest)
-        await this.#route()
-      })
+      void this.#retrying(() => this.#reopenSplitter(manifest))
     })
     return splitter
+  }
+
+  async #reopenSplitter(manifest: Manifest): Promise<void> {
+    try {
+      this.#splitter = await this.#openSplitter(manifest)
+      await this.#route()
+      this.#remark = ''
+    } catch (error) {
+      this.#remark = `the splitter cannot be started again: ${messageOf(error)}`
+      throw error
+    }
   }
 
   async #startStable(commit: string, source: Source): Promise<void> {
@@ -348,7 +362,9 @@ export class LocalTarget {
   }
 
   async #problem(): Promise<string | undefined> {
-    if (!this.#isUp || !this.#stable || !this.#source) return this.#remark
+    if (!this.#isUp || !this.#stable || !this.#splitter || !this.#source) {
+      return this.#remark || 'its splitter is being started again'
+    }
     const { health } = this.#source.manifest.services[0]!
     return lookAt(this.#stable.port, health, healthTimeoutMs)
   }

@@ -17,7 +17,9 @@ export interface Routing {
 export interface SplitterSettings {
   /** The service as the mesh names it. */
   readonly service: string
+  /** 0 takes a free one. */
   readonly port: number
+  /** 0 takes a free one. */
   readonly metricsPort: number
 }
 
@@ -39,7 +41,7 @@ export type SplitterRequest =
 
 /** From the splitter to the deployer. The first is `listening` or `failed`. */
 export type SplitterReport =
-  | { readonly kind: 'listening' }
-  | { readonly kind: 'failed'; readonly port: number; readonly code: string }
+  | { readonly kind: 'listening'; readonly port: number; readonly metricsPort: number }
+  | { readonly kind: 'failed'; readonly use: 'traffic' | 'metrics'; readonly code: string }
   | { readonly kind: 'routed'; readonly id: number }
   | { readonly kind: 'counts'; readonly id: number; readonly counts: SplitterCounts }

@@ -27,9 +27,9 @@ process.once('disconnect', end)
 process.on('SIGINT', () => undefined)
 process.once('SIGTERM', () => process.disconnect?.())
 
-if (await opened(settings.port, (port) => proxy.listen(port))) {
-  if (await opened(settings.metricsPort, (port) => openPort(metrics, port))) report({ kind: 'listening' })
-}
+const port = await opened('traffic', () => proxy.listen(settings.port))
+const metricsPort = port && (await opened('metrics', () => openPort(metrics, settings.metricsPort)))
+if (port && metricsPort) report({ kind: 'listening', port, metricsPort })
 
 function answer(request: SplitterRequest): void {
   if (request.kind === 'read') report({ kind: 'counts', id: request.id, counts: telemetry.counts() })
@@ -43,17 +43,20 @@ function report(message: SplitterReport): void {
   if (process.connected) process.send?.(message, () => undefined)
 }
 
-async function opened(port: number, listen: (port: number) => Promise<unknown>): Promise<boolean> {
+/** The port, or undefined when it cannot be had, which is reported. */
+async function opened(
+  use: 'traffic' | 'metrics',
+  listen: () => Promise<number>,
+): Promise<number | undefined> {
   const lastMs = performance.now() + takeOverMs
   for (;;) {
     try {
-      await listen(port)
-      return true
+      return await listen()
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message
       if (code !== 'EADDRINUSE' || performance.now() >= lastMs || !process.connected) {
-        report({ kind: 'failed', port, code })
-        return false
+        report({ kind: 'failed', use, code })
+        return undefined
       }
       await new Promise((resolve) => setTimeout(resolve, retryMs))
     }

@@ -45,8 +45,8 @@ export class GrpcProxy {
     this.#server.on('stream', (stream, headers, flags) => this.#take(stream, headers, flags))
   }
 
-  /** Opens the port on loopback. Errors: as `openPort`. */
-  listen(port: number): Promise<void> {
+  /** As `openPort`. */
+  listen(port: number): Promise<number> {
     return openPort(this.#server, port)
   }
 

@@ -200,6 +200,17 @@ test('requests are split by weight, and the weight is changed under load without
   assert.equal((await answered()).canary, before.canary)
 })
 
+test('port 0 takes free ones and says which', async () => {
+  const started = await startSplitter({ service: 'shop', port: 0, metricsPort: 0 })
+  closers.push(() => started.close())
+  await started.route({ canaryPercent: 0 })
+  await assert.rejects(clientOf(started.port).echo({}), /no version of the service is running/)
+  assert.match(
+    await (await fetch(`http://127.0.0.1:${started.metricsPort}/metrics`)).text(),
+    /grpc_response_status="14"/,
+  )
+})
+
 test('a port that is taken is named with its setting', async () => {
   const other = createServer()
   other.listen(0, '127.0.0.1')

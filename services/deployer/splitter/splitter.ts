@@ -13,6 +13,8 @@ export class SplitterError extends Error {
 
 /** The deployer's end of a splitter process. */
 export interface Splitter {
+  readonly port: number
+  readonly metricsPort: number
   /** Resolves when new requests go by the routing. Errors: SplitterError. */
   route(routing: Routing): Promise<void>
   /** What each version has answered since the splitter started. Errors: SplitterError. */
@@ -49,6 +51,8 @@ export async function startSplitter(
 type Pending = { resolve: (report: SplitterReport) => void; reject: (error: Error) => void }
 
 class SplitterProcess implements Splitter {
+  port = 0
+  metricsPort = 0
   readonly ended: Promise<void>
   readonly #child: ChildProcess
   readonly #pending = new Map<number, Pending>()
@@ -70,15 +74,19 @@ class SplitterProcess implements Splitter {
     })
   }
 
-  async listening({ port, metricsPort }: SplitterSettings): Promise<void> {
+  async listening(settings: SplitterSettings): Promise<void> {
     const first = await this.#reply(0, startTimeoutMs)
+    if (first.kind === 'listening') {
+      this.port = first.port
+      this.metricsPort = first.metricsPort
+    }
     if (first.kind !== 'failed') return
-    const setting = first.port === port ? 'NEXUS_LOCAL_PORT' : 'NEXUS_LOCAL_METRICS_PORT'
-    const purpose = first.port === port ? 'for the traffic' : 'for the metrics'
+    const isTraffic = first.use === 'traffic'
+    const [port, setting] = isTraffic
+      ? [settings.port, 'NEXUS_LOCAL_PORT']
+      : [settings.metricsPort, 'NEXUS_LOCAL_METRICS_PORT']
     const problem = first.code === 'EADDRINUSE' ? 'is in use by another process' : `fails with ${first.code}`
-    throw new SplitterError(
-      `port ${first.port === port ? port : metricsPort} ${purpose} ${problem}: free it, or set ${setting}`,
-    )
+    throw new SplitterError(`port ${port} for the ${first.use} ${problem}: free it, or set ${setting}`)
   }
 
   async route(routing: Routing): Promise<void> {
