@@ -307,7 +307,8 @@ export const ListTargetsResponseSchema: GenMessage<ListTargetsResponse> = /*@__P
 export const DeployerService: GenService<{
   /**
    * Starts a deployment. Idempotent by change and commit. Errors: permission_denied when the warrant is missing, forged, expired or for
-   * another commit; failed_precondition when the target is not ready or another deployment of it runs.
+   * another commit; failed_precondition when the target is not ready, another deployment of it runs, or the commit is not made on the
+   * stable one; not_found when the target is not one of those that this deployer was given.
    *
    * @generated from rpc nexus.deployer.v1.DeployerService.StartDeployment
    */
@@ -317,7 +318,8 @@ export const DeployerService: GenService<{
     output: typeof StartDeploymentResponseSchema;
   },
   /**
-   * Sends the deployment now and after each change of it, until it has ended.
+   * Sends the deployment now and after each change of it, at least once a second while it progresses, until it has ended. A reader that is
+   * slower than the changes misses some, never the last. Errors: not_found.
    *
    * @generated from rpc nexus.deployer.v1.DeployerService.WatchDeployment
    */

@@ -50,7 +50,8 @@ export const StepSchema: GenMessage<Step> = /*@__PURE__*/
  */
 export type Evidence = Message<"nexus.deployer.v1.Evidence"> & {
   /**
-   * `errors` or `latency-p95` or `latency-p99`.
+   * `errors`, `latency-p95`, `latency-p99`, or `refusals`: not found, wrong argument and other answers that are neither good nor the
+   * service's error. Refusals only ever speak against a canary; a promotion does not wait for them.
    *
    * @generated from field: string name = 1;
    */
@@ -92,7 +93,7 @@ export type Evidence = Message<"nexus.deployer.v1.Evidence"> & {
   log10Worse: number;
 
   /**
-   * At this the judge aborts: log10(1/alpha).
+   * At this the judge aborts: log10(1/alpha) for this question's share of the rollout's alpha.
    *
    * @generated from field: double abort_at = 7;
    */
