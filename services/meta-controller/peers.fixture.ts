@@ -7,7 +7,7 @@ import { GovernorService } from '../gen/nexus/governor/v1/governor_service_pb.ts
 import { Indicator } from '../gen/nexus/governor/v1/slo_pb.ts'
 import { Author, AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { KnowledgeRetrieverService } from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
-import { mount } from '../platform/service.ts'
+import { type MountedService, mount } from '../platform/service.ts'
 import { durationMetric, requestsMetric } from '../platform/signals/golden.ts'
 import type { RawSeries, SignalSource } from '../platform/signals/signals.ts'
 import { startTestServer } from '../platform/testing.ts'
@@ -68,7 +68,66 @@ export async function startPeers(world: World): Promise<{ peers: Peers; close: (
     world.calls.push(call)
     world.before(call)
   }
-  const changeOf = (objectiveId: string, turn: number, intervention: string) => ({
+  const { transport, close } = await startTestServer([
+    codeModifier(world, called),
+    governor(world, called),
+    deployer(world, called),
+    knowledge(called),
+  ])
+  const peers = {
+    governor: createClient(GovernorService, transport),
+    codeModifier: createClient(CodeModifierService, transport),
+    deployer: createClient(DeployerService, transport),
+    knowledge: createClient(KnowledgeRetrieverService, transport),
+  }
+  return { peers, close }
+}
+
+type Called = (call: string) => void
+
+function codeModifier(world: World, called: Called): MountedService {
+  return mount(CodeModifierService, {
+    getChange: notMade,
+    listChanges: notMade,
+    listRecipes: notMade,
+    inspectTarget: () => {
+      called('inspectTarget')
+      return {
+        target: 'storefront',
+        services: ['storefront'],
+        branch: 'main',
+        head: base,
+        interventions: ['enable_caching', 'add_timeout'],
+        rollout: '{"steps":[{"weight":10}]}',
+      }
+    },
+    async *proposeChange({ objectiveId, turn, intervention }) {
+      called('proposeChange')
+      await world.proposing
+      yield { event: { case: 'progress', value: { step: 'tests', detail: '14 passed' } } }
+      yield { event: { case: 'change', value: changeOf(world, { objectiveId, turn, intervention }) } }
+    },
+    commitChange: ({ changeId, warrant }) => {
+      called('commitChange')
+      if (warrant?.envelope === 'signed') world.effects.add(`commit:${changeId}`)
+      return { change: { id: changeId, commit, branch: `nexus/${changeId}` } }
+    },
+    promoteChange: ({ changeId }) => {
+      called('promoteChange')
+      world.effects.add(`promote:${changeId}`)
+      return {}
+    },
+    revertChange: ({ changeId }) => {
+      called('revertChange')
+      world.effects.add(`revert:${changeId}`)
+      return {}
+    },
+  })
+}
+
+function changeOf(world: World, asked: { objectiveId: string; turn: number; intervention: string }) {
+  const { objectiveId, turn, intervention } = asked
+  return {
     id: `c-${objectiveId}-${turn}`,
     objectiveId,
     target: 'storefront',
@@ -86,7 +145,33 @@ export async function startPeers(world: World): Promise<{ peers: Peers; close: (
     sandboxTier: 'bubblewrap',
     state: world.refusal === '' ? ChangeState.PROPOSED : ChangeState.REFUSED,
     refusal: world.refusal,
+  }
+}
+
+function governor(world: World, called: Called): MountedService {
+  return mount(GovernorService, {
+    listApprovals: notMade,
+    decideApproval: notMade,
+    getAuthority: notMade,
+    applySlos: () => {
+      called('applySlos')
+      return {}
+    },
+    getErrorBudgets: () => {
+      called('getErrorBudgets')
+      return { budgets: [{ slo, burning: true }] }
+    },
+    authorize: () => {
+      called('authorize')
+      const reasons = ['as the test wants it']
+      if (world.authorization === AuthorizationOutcome.AWAITING_APPROVAL)
+        return { outcome: world.authorization, reasons, approval: { id: 'a-1' } }
+      return { outcome: world.authorization, reasons, warrant: { envelope: 'signed' } }
+    },
   })
+}
+
+function deployer(world: World, called: Called): MountedService {
   const deploymentOf = (changeId: string) => ({
     id: `d-${changeId}`,
     changeId,
@@ -96,108 +181,45 @@ export async function startPeers(world: World): Promise<{ peers: Peers; close: (
     seconds: 12,
   })
   const deployments = new Map<string, ReturnType<typeof deploymentOf>>()
-  const { transport, close } = await startTestServer([
-    mount(CodeModifierService, {
-      getChange: notMade,
-      listChanges: notMade,
-      listRecipes: notMade,
-      inspectTarget: () => {
-        called('inspectTarget')
-        return {
-          target: 'storefront',
-          services: ['storefront'],
-          branch: 'main',
-          head: base,
-          interventions: ['enable_caching', 'add_timeout'],
-          rollout: '{"steps":[{"weight":10}]}',
-        }
-      },
-      async *proposeChange({ objectiveId, turn, intervention }) {
-        called('proposeChange')
-        await world.proposing
-        yield { event: { case: 'progress', value: { step: 'tests', detail: '14 passed' } } }
-        yield { event: { case: 'change', value: changeOf(objectiveId, turn, intervention) } }
-      },
-      commitChange: ({ changeId, warrant }) => {
-        called('commitChange')
-        if (warrant?.envelope === 'signed') world.effects.add(`commit:${changeId}`)
-        return { change: { id: changeId, commit, branch: `nexus/${changeId}` } }
-      },
-      promoteChange: ({ changeId }) => {
-        called('promoteChange')
-        world.effects.add(`promote:${changeId}`)
-        return {}
-      },
-      revertChange: ({ changeId }) => {
-        called('revertChange')
-        world.effects.add(`revert:${changeId}`)
-        return {}
-      },
-    }),
-    mount(GovernorService, {
-      listApprovals: notMade,
-      decideApproval: notMade,
-      getAuthority: notMade,
-      applySlos: () => {
-        called('applySlos')
-        return {}
-      },
-      getErrorBudgets: () => {
-        called('getErrorBudgets')
-        return { budgets: [{ slo, burning: true }] }
-      },
-      authorize: () => {
-        called('authorize')
-        const reasons = ['as the test wants it']
-        if (world.authorization === AuthorizationOutcome.AWAITING_APPROVAL)
-          return { outcome: world.authorization, reasons, approval: { id: 'a-1' } }
-        return { outcome: world.authorization, reasons, warrant: { envelope: 'signed' } }
-      },
-    }),
-    mount(DeployerService, {
-      getDeployment: notMade,
-      listTargets: notMade,
-      startDeployment: ({ changeId }) => {
-        called('startDeployment')
-        world.effects.add(`deploy:${changeId}`)
-        deployments.set(changeId, deploymentOf(changeId))
-        return { deployment: deploymentOf(changeId) }
-      },
-      async *watchDeployment({ deploymentId }) {
-        called('watchDeployment')
-        yield { deployment: deploymentOf(deploymentId.slice(2)) }
-      },
-      abortDeployment: ({ deploymentId }) => {
-        called('abortDeployment')
-        world.effects.add(`abort:${deploymentId}`)
-        return {}
-      },
-      listDeployments: () => {
-        called('listDeployments')
-        return { deployments: [...deployments.values()] }
-      },
-    }),
-    mount(KnowledgeRetrieverService, {
-      ingestDocuments: notMade,
-      deleteDocuments: notMade,
-      getStatistics: notMade,
-      retrieve: () => {
-        called('retrieve')
-        return {}
-      },
-      putDocuments: () => {
-        called('putDocuments')
-        return {}
-      },
-    }),
-  ])
-  const peers = {
-    governor: createClient(GovernorService, transport),
-    codeModifier: createClient(CodeModifierService, transport),
-    deployer: createClient(DeployerService, transport),
-    knowledge: createClient(KnowledgeRetrieverService, transport),
-  }
-  return { peers, close }
+  return mount(DeployerService, {
+    getDeployment: notMade,
+    listTargets: notMade,
+    startDeployment: ({ changeId }) => {
+      called('startDeployment')
+      world.effects.add(`deploy:${changeId}`)
+      deployments.set(changeId, deploymentOf(changeId))
+      return { deployment: deploymentOf(changeId) }
+    },
+    async *watchDeployment({ deploymentId }) {
+      called('watchDeployment')
+      yield { deployment: deploymentOf(deploymentId.slice(2)) }
+    },
+    abortDeployment: ({ deploymentId }) => {
+      called('abortDeployment')
+      world.effects.add(`abort:${deploymentId}`)
+      return {}
+    },
+    listDeployments: () => {
+      called('listDeployments')
+      return { deployments: [...deployments.values()] }
+    },
+  })
+}
+
+function knowledge(called: Called): MountedService {
+  return mount(KnowledgeRetrieverService, {
+    ingestDocuments: notMade,
+    deleteDocuments: notMade,
+    getStatistics: notMade,
+    retrieve: () => {
+      called('retrieve')
+      return {}
+    },
+    putDocuments: () => {
+      called('putDocuments')
+      return {}
+    },
+  })
 }
 
 /** Telemetry of a service with steady traffic, a scrape a second, of which `slowShare` takes between 10 and 100 ms. */
