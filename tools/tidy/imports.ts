@@ -7,6 +7,8 @@ export interface Import {
   readonly specifier: string
   readonly target: string | undefined
   readonly line: number
+  /** Erased before the program runs. */
+  readonly typeOnly: boolean
 }
 
 /** All imports and re-exports of a file, those by `import()` and `new URL('./x.ts', import.meta.url)` too. */
@@ -18,7 +20,7 @@ export function importsOf(source: Source): Import[] {
     const target = specifier.startsWith('.')
       ? path.posix.join(path.posix.dirname(source.path), specifier)
       : undefined
-    found.push({ specifier, target, line: lineOf(source, node) })
+    found.push({ specifier, target, line: lineOf(source, node), typeOnly: isTypeOnly(node) })
   }
   return found
 }
@@ -30,6 +32,11 @@ function specifierOf(node: ts.Node): string | undefined {
     return textOf(node.arguments[0])
   }
   return undefined
+}
+
+function isTypeOnly(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+  return ts.isImportTypeNode(node) || (ts.isExportDeclaration(node) && node.isTypeOnly)
 }
 
 /** A file that is named to be run as a process, as seen from the file that names it. */
@@ -147,13 +154,18 @@ export function declaredDependencies({ sources, texts }: Project): Violation[] {
   const undeclared: Violation[] = []
   for (const source of ours) {
     const forDevelopment = isTestOnly(source.path) || /^(bench|tools)\//.test(source.path)
-    for (const { specifier, line } of importsOf(source)) {
+    for (const { specifier, line, typeOnly } of importsOf(source)) {
       const name = packageOf(specifier)
       if (name === undefined) continue
       used.add(name)
-      if (name in dependencies || (forDevelopment && name in devDependencies)) continue
-      const remedy = `${name} is not in the dependencies of package.json: npm install ${name}`
-      undeclared.push({ path: source.path, line, remedy })
+      const declared = { ...dependencies, ...(forDevelopment || typeOnly ? devDependencies : {}) }
+      if (name in declared || (typeOnly && `@types/${name}` in declared)) continue
+      const missing = typeOnly ? `--save-dev @types/${name}` : name
+      undeclared.push({
+        path: source.path,
+        line,
+        remedy: `package.json does not list it: npm install ${missing}`,
+      })
     }
   }
   const everything = ours.map((source) => source.tree.text).join('\n')

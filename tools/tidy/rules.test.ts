@@ -76,6 +76,7 @@ describe('imports', () => {
       'package.json': '{"dependencies":{"pino":"1","idle":"1"},"devDependencies":{"@types/x":"1"}}',
       'services/a.ts': `${importOf('pino/file')}${importOf('node:fs')}${importOf('@types/x')}${importOf('lost')}`,
       'services/a.test.ts': importOf('@types/x/y'),
+      'services/types.ts': `import type { X } from 'x'`,
     }
     assert.deepEqual(brokenAt(declaredDependencies, files), [
       'services/a.ts:3',
