@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Clock } from '../platform/clock.ts'
-import { type Journal, JournalConflictError } from '../platform/journal/journal.ts'
+import { type Journal, JournalConflictError, type NewEvent } from '../platform/journal/journal.ts'
 import {
   type Approval,
   type ApprovalWord,
@@ -55,10 +55,10 @@ export class Approvals {
     return this.#serially.run(question.id, async () => {
       const before = await this.find(question.id)
       if (before) return before
-      await this.#append(question.id, 0, askedEvent(question))
+      const asked = await this.#appendFirst(question.id, askedEvent(question))
       const approval = await this.find(question.id)
       if (!approval) throw new Error(`approval ${question.id} is gone from the journal`)
-      this.#parts.events.approvalAsked(approval)
+      if (asked) this.#parts.events.approvalAsked(approval)
       return approval
     })
   }
@@ -121,11 +121,18 @@ export class Approvals {
     if (approval.state !== 'pending') refuse(`has been ${approval.state} by ${approval.decidedBy} already`)
   }
 
-  async #append(
-    id: string,
-    sequence: number,
-    event: Parameters<Journal['append']>[2][number],
-  ): Promise<void> {
+  /** Whether it was the first; if not, another replica has put the same question, which is as good. */
+  async #appendFirst(id: string, event: NewEvent): Promise<boolean> {
+    try {
+      await this.#parts.journal.append(approvalPrefix + id, 0, [event])
+      return true
+    } catch (error) {
+      if (error instanceof JournalConflictError) return false
+      throw error
+    }
+  }
+
+  async #append(id: string, sequence: number, event: NewEvent): Promise<void> {
     try {
       await this.#parts.journal.append(approvalPrefix + id, sequence, [event])
     } catch (error) {

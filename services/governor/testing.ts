@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { type Client, createClient, type Transport } from '@connectrpc/connect'
+import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { trace } from '@opentelemetry/api'
 import { Registry } from 'prom-client'
 import { stringify } from 'yaml'
@@ -10,6 +11,7 @@ import { GovernorService } from '../gen/nexus/governor/v1/governor_service_pb.ts
 import { Author, type ChangeEvidence, ChangeEvidenceSchema } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { silentLog, startTestServer } from '../platform/testing.ts'
+import { verifyWarrant } from '../platform/warrant/verify.ts'
 import { start } from './main.ts'
 
 /** Test support: a clock that stands still until it is set. */
@@ -169,4 +171,40 @@ export function sloDocument(
     },
     { aliasDuplicateObjects: false },
   )
+}
+
+/** Test support: a governor that ends with the test. */
+export async function governorFor(
+  t: { after(hook: () => void | Promise<void>): void },
+  options: { clock?: OwnedClock; env?: Record<string, string>; folder?: string } = {},
+) {
+  const { clock = new OwnedClock(), folder = temporaryFolder(t), env } = options
+  const governor = await startGovernor({ folder, clock, env })
+  t.after(() => governor.stop())
+  return { ...governor, clock }
+}
+
+/** Test support: what a holder of the governor's public key says to a warrant. */
+export function verdictOn(
+  governor: TestGovernor,
+  envelope: string,
+  evidence: ChangeEvidence,
+  nowMs: number,
+  action?: 'commit' | 'deploy',
+) {
+  const publicKey = readFileSync(path.join(governor.folder, 'keys', 'warrant.pub'), 'utf8')
+  const { changeId, target, tree, baseCommit, digest } = evidence
+  return verifyWarrant(envelope, {
+    publicKeys: [publicKey],
+    nowMs,
+    expected: { changeId, target, tree, baseCommit, digest, action },
+  })
+}
+
+/** Test support: for `assert.rejects`. */
+export const refusedWith = (code: Code, words: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof ConnectError)
+  assert.equal(Code[error.code], Code[code])
+  assert.match(error.rawMessage, words)
+  return true
 }
