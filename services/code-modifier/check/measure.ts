@@ -1,0 +1,143 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Checkout } from '../../platform/target/checkout.ts'
+import { Refused } from '../gates.ts'
+import type { BenchmarkedOperation, RecipeInput } from '../recipes/outcome.ts'
+import { benchmarkFile, profileFolder, readSamples, runsByOperation, type Samples } from './benchmark.ts'
+import { type Comparison, compareRuns, quantile } from './compare.ts'
+import { type CommandOutcome, runTargetCommand } from './run-command.ts'
+import type { GateRun } from './run-tests.ts'
+import { seededRandom } from './seeded-random.ts'
+
+const benchmarkTimeMs = 120_000
+/** Microseconds between samples of the profiler: fine enough to rank functions by, and a few hundred kilobytes a run. */
+const profileIntervalUs = 2000
+/** A benchmark as a whole that got slower by more than this, at the better end of its interval, refuses the change. */
+const clearlyWorse = 0.1
+
+/** What a profiled run of the benchmark on the base tells a recipe. */
+export interface BaseMeasure {
+  readonly forRecipe: Pick<RecipeInput, 'profiles' | 'benchmark'>
+  /** Removes the profiles. */
+  readonly forget: () => Promise<void>
+}
+
+/** Runs the benchmark once on the base under V8's profiler. A target without a benchmark gives nothing to a recipe. */
+export async function measureBase(run: GateRun, base: Checkout, folder: string): Promise<BaseMeasure> {
+  const forget = () => rm(folder, { recursive: true, force: true })
+  if (run.manifest.commands.benchmark === undefined)
+    return { forRecipe: { profiles: [], benchmark: [] }, forget }
+  return run.gates.pass('profile', async () => {
+    const outcome = await runBenchmark(run, base, { profiled: true })
+    const samples = readSamples(outcome)
+    if (typeof samples === 'string')
+      throw new Refused(`the target's benchmark fails before the change: ${samples}`)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const profiles: string[] = []
+    for (const [name, content] of outcome.files) {
+      if (!name.endsWith('.cpuprofile')) continue
+      const place = path.join(folder, path.basename(name))
+      await writeFile(place, content)
+      profiles.push(place)
+    }
+    const benchmark = operationsOf(samples)
+    const detail = `${benchmark.length} operations measured under the profiler in ${(outcome.durationMs / 1000).toFixed(1)} s`
+    return { result: { forRecipe: { profiles, benchmark }, forget }, detail, tier: outcome.tier }
+  })
+}
+
+function operationsOf(samples: Samples): BenchmarkedOperation[] {
+  return Object.entries(samples).map(([operation, values]) => ({
+    operation,
+    p99Ms: quantile(
+      values.toSorted((a, b) => a - b),
+      0.99,
+    ),
+  }))
+}
+
+/** Runs the benchmark on both sides, in turn so that a noisy moment hurts both, and compares each operation. */
+export async function measureBoth(
+  run: GateRun,
+  options: {
+    readonly base: Checkout
+    readonly changed: Checkout
+    readonly runs: number
+    readonly seedText: string
+  },
+): Promise<Comparison[]> {
+  if (run.manifest.commands.benchmark === undefined) return []
+  return run.gates.pass('benchmark', async () => {
+    const before: Samples[] = []
+    const after: Samples[] = []
+    let tier = ''
+    for (let round = 0; round < options.runs; round++) {
+      const sides = [
+        { name: 'before', checkout: options.base, into: before },
+        { name: 'after', checkout: options.changed, into: after },
+      ]
+      for (const { name, checkout, into } of round % 2 === 0 ? sides : sides.toReversed()) {
+        const outcome = await runBenchmark(run, checkout, { profiled: false })
+        const samples = readSamples(outcome)
+        if (typeof samples === 'string')
+          throw new Refused(`the target's benchmark fails ${name} the change: ${samples}`)
+        into.push(samples)
+        tier = outcome.tier
+      }
+    }
+    const result = compare(before, after, options.seedText)
+    refuseWorse(result)
+    return { result, detail: describe(result), tier }
+  })
+}
+
+function runBenchmark(
+  run: GateRun,
+  checkout: Checkout,
+  { profiled }: { profiled: boolean },
+): Promise<CommandOutcome> {
+  const { benchmark = [] } = run.manifest.commands
+  const profiler = `--cpu-prof --cpu-prof-interval=${profileIntervalUs} --cpu-prof-dir={scratch}/${profileFolder}`
+  const command = {
+    argv: benchmark,
+    checkout,
+    environment: run.manifest.environment,
+    outputs: profiled ? [benchmarkFile, `${profileFolder}/*`] : [benchmarkFile],
+    scratchEnvironment: {
+      NEXUS_BENCH_OUT: `{scratch}/${benchmarkFile}`,
+      ...(profiled && { NODE_OPTIONS: profiler }),
+    },
+    wallTimeMs: benchmarkTimeMs,
+  }
+  return runTargetCommand(run.sandbox, command, run.signal)
+}
+
+function compare(before: readonly Samples[], after: readonly Samples[], seedText: string): Comparison[] {
+  const random = seededRandom(seedText)
+  const afterwards = runsByOperation(after)
+  return [...runsByOperation(before)].flatMap(([operation, runs]) => {
+    const changed = afterwards.get(operation)
+    return changed === undefined ? [] : [compareRuns(operation, runs, changed, random)]
+  })
+}
+
+function refuseWorse(comparisons: readonly Comparison[]): void {
+  const weightOf = (one: Comparison) => one.meanBeforeMs * one.samplesBefore
+  const total = comparisons.reduce((sum, one) => sum + weightOf(one), 0)
+  if (total === 0) return
+  const low = comparisons.reduce((sum, one) => sum + (one.relativeLow * weightOf(one)) / total, 0)
+  if (low > clearlyWorse)
+    throw new Refused(`the target's benchmark got slower by at least ${Math.round(low * 100)} %`)
+}
+
+function describe(comparisons: readonly Comparison[]): string {
+  const changed = comparisons.toSorted(
+    (a, b) => a.meanAfterMs / a.meanBeforeMs - b.meanAfterMs / b.meanBeforeMs,
+  )
+  const lines = changed.map((one) => {
+    const percent = (value: number) => `${value > 0 ? '+' : ''}${Math.round(value * 100)} %`
+    const interval = `${percent(one.relativeLow)} to ${percent(one.relativeHigh)}`
+    return `${one.operation} p95 ${one.p95BeforeMs.toFixed(1)} → ${one.p95AfterMs.toFixed(1)} ms (mean ${interval})`
+  })
+  return lines.join('; ')
+}
