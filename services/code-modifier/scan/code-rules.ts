@@ -2,7 +2,7 @@ import type { Rule } from 'eslint'
 import type * as estree from 'estree'
 import { pathTraversal } from './rule.path-traversal.ts'
 import { prototypePollution } from './rule.prototype-pollution.ts'
-import { literalOf, nameOf, reporting, sourceOf } from './syntax.ts'
+import { literalOf, nameOf, reporting } from './syntax.ts'
 
 const evaluate = reporting((report) => ({
   Identifier: (node) => {
@@ -124,7 +124,7 @@ const environmentTaken = reporting((report) => ({
     report(node, 'process under another name hides what is read of it: use the global'),
 }))
 
-const tlsDisabled = reporting((report, context) => ({
+const tlsDisabled = reporting((report) => ({
   Property: (node) => {
     const name = node.key.type === 'Identifier' ? node.key.name : String(literalOf(node.key))
     const value = node.value.type === 'Literal' ? node.value.value : undefined
@@ -137,11 +137,9 @@ const tlsDisabled = reporting((report, context) => ({
       report(node, `${value} is broken: use TLSv1.2 or above`)
     if (name === 'secureProtocol') report(node, 'secureProtocol pins an old protocol: leave it out')
   },
-  ':matches(MemberExpression, Property, Literal)': (node: Rule.Node) => {
-    if (!/NODE_TLS_REJECT_UNAUTHORIZED|NODE_EXTRA_CA_CERTS/.test(sourceOf(context, node))) return
-    if (node.type === 'Literal' || propertyOf(node as estree.Node) !== undefined)
-      report(node, 'this turns the check of certificates off')
-  },
+  'Literal[value="NODE_TLS_REJECT_UNAUTHORIZED"], Identifier[name="NODE_TLS_REJECT_UNAUTHORIZED"]': (
+    node: Rule.Node,
+  ) => report(node, 'this turns the check of certificates off'),
 }))
 
 function isMemberName(node: Rule.Node | estree.Node): boolean {

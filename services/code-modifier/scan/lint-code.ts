@@ -33,7 +33,9 @@ const rules: Readonly<Record<string, readonly [rule: string, severity: FindingSe
 
 /** Never left out as known: what cannot be read cannot be judged. */
 export const unreadable = 'code/unreadable'
-const codeFile = /\.(?:[cm]?[jt]s|[jt]sx)$/
+/** A comment for ESLint, which has no effect here, but has one in the target's own checks. */
+const silencing = 'code/lint-comment'
+const codeFile = /\.(?<kind>[cm]?[jt]s|[jt]sx)$/
 
 const linter = new Linter({ configType: 'flat' })
 const config: Linter.Config = {
@@ -56,20 +58,28 @@ const config: Linter.Config = {
 }
 
 export function severityOf(rule: string): FindingSeverity {
+  if (rule === silencing) return 'note'
   return Object.values(rules).find(([name]) => name === rule)?.[1] ?? 'blocking'
 }
 
 /** Dangerous patterns in a file of JavaScript or TypeScript; none in other files. Code that cannot be parsed is a finding itself. */
 export function lintCode(path: string, text: string): Sighting[] {
-  if (!codeFile.test(path)) return []
+  const kind = codeFile.exec(path)?.groups?.kind
+  if (kind === undefined) return []
   const lines = text.split('\n')
-  const messages = linter.verify(text, [config], { filename: path.replaceAll('..', '__') })
+  // Its own name could be one that ESLint ignores.
+  const messages = linter.verify(text, [config], { filename: `scanned.${kind}` })
   return messages.filter(isDangerous).map((message) => ({
-    rule: message.fatal ? unreadable : (rules[message.ruleId ?? '']?.[0] ?? unreadable),
+    rule: ruleOf(message),
     line: message.line || 1,
     message: firstSentence(message.message),
     text: spanOf(lines, message),
   }))
+}
+
+function ruleOf({ ruleId, fatal, message }: Linter.LintMessage): string {
+  if (ruleId) return rules[ruleId]?.[0] ?? unreadable
+  return !fatal && message.includes("because you have 'noInlineConfig'") ? silencing : unreadable
 }
 
 /** Alternatives that say the same twice are untidy; those that cost exponential time are dangerous. */

@@ -162,6 +162,13 @@ test('comments of the judged code do not switch the judge off', () => {
   assert.ok(scan(code).some((finding) => finding.rule === 'code/eval'))
 })
 
+test('a comment that silences a linter is a note when it is new, and nothing when it is not', () => {
+  const code = '// eslint-disable-next-line no-console\nconst a = 1\n'
+  const found = scan(code).map(({ rule, severity, line }) => [rule, severity, line])
+  assert.deepEqual(found, [['code/lint-comment', 'note', 1]])
+  assert.deepEqual(scan(`${code}const b = 2\n`, code), [])
+})
+
 test('code that cannot be read blocks, also when the base could not be read either', () => {
   assert.equal(scan('const = 2', 'const = 1')[0]?.severity, 'blocking')
 })

@@ -14,7 +14,7 @@ export interface GitFolder {
 
 /** Finds the git folder at `originPath`. Errors: TargetError when there is none, or one of a kind that NEXUS cannot read. */
 export async function findGitFolder(originPath: string): Promise<GitFolder> {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(originPath) || /^[^/]+@[^/]+:/.test(originPath)) {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(originPath) || /^[^/@]+@[^/:]+:/.test(originPath)) {
     throw new TargetError(
       'not-local',
       `${originPath} is a URL, and this version reads local repositories only: clone it and name the folder in NEXUS_TARGETS`,
