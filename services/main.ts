@@ -17,7 +17,7 @@ const usage = `usage: node services/main.ts <command>
   verify-journal <file>    checks an exported journal without a server
   help                     this text
 
-Settings are environment variables that begin with NEXUS_; README.md lists them.
+Settings are environment variables that begin with NEXUS_; SETTINGS.md lists them.
 `
 
 /** Runs one command; its exit code is set, never forced. */

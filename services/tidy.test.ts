@@ -34,7 +34,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'lock files are complete': lockFilesComplete,
   'lock files hold no addresses': lockFilesWithoutAddresses,
   'the CHANGELOG awaits the next change': changelogPending,
-  'README tells every setting': settingsTold,
+  'SETTINGS.md tells every setting': settingsTold,
 }
 
 /** Told without a stack, which would be that of this file. */

@@ -73,10 +73,14 @@ async function watch(deploymentId: string, context: StageContext): Promise<Deplo
   throw new ConnectError('the deployer stopped sending before the deployment had ended', Code.Unavailable)
 }
 
+/** The evidence that people follow live; the whole is in the details. */
+const followed = new Set(['errors', 'latency-p95'])
+
 function lineOf(deployment: Deployment): string {
   if (deployment.state === DeploymentState.STARTING) return 'starting the canary'
-  const known = deployment.evidence.map((one) => one.remark).filter((remark) => remark !== '')
-  return `canary at ${deployment.weight} %, ${Math.round(deployment.seconds)} s: ${known.join('; ') || 'no evidence yet'}`
+  const known = deployment.evidence.filter((one) => followed.has(one.name) && one.canaryCount > 0)
+  const remarks = known.map((one) => one.remark).join('; ') || 'no evidence yet'
+  return `canary at ${deployment.weight} %, ${Math.round(deployment.seconds)} s: ${remarks}`
 }
 
 function resultOf(deployment: Deployment): DeploymentResult {

@@ -231,12 +231,11 @@ describe('texts', () => {
     assert.deepEqual(brokenAt(changelogPending, { 'CHANGELOG.md': below }), ['CHANGELOG.md:1'])
   })
 
-  test('README tells the settings that are read, no more and no less', () => {
+  test('SETTINGS.md tells the settings that are read, no more and no less', () => {
     const code = { 'services/a.ts': `\nconst table = { port: { variable: 'NEXUS_PORT' } }` }
-    const told = { ...code, 'README.md': '# A\n\n## Settings\n\n`NEXUS_PORT`\n\n## Next\n\nNEXUS_OTHER\n' }
+    const told = { ...code, 'SETTINGS.md': '# A\n\n| `NEXUS_PORT` | 1 | x, not NEXUS_OTHER |\n' }
     assert.deepEqual(brokenAt(settingsTold, told), [])
-    const wrong = { ...code, 'README.md': '# A\n\n## Settings\n\nNEXUS_PROT\n' }
-    assert.deepEqual(brokenAt(settingsTold, wrong), ['services/a.ts:2', 'README.md:5'])
-    assert.deepEqual(brokenAt(settingsTold, code), [])
+    const wrong = { ...code, 'SETTINGS.md': '# A\n\n| `NEXUS_PROT` | 1 | x |\n' }
+    assert.deepEqual(brokenAt(settingsTold, wrong), ['services/a.ts:2', 'SETTINGS.md:3'])
   })
 })

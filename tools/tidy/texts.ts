@@ -83,11 +83,11 @@ export function changelogPending({ texts }: Project): Violation[] {
   return isFirst ? [] : [{ path, line: 1, remedy: '"## Pending" stands first, below the title' }]
 }
 
-/** Every setting that a service reads is told in README's section on settings, and that section tells no other. */
+/** Every setting that a service reads is told in SETTINGS.md, and that tells no other. */
 export function settingsTold({ sources, texts }: Project): Violation[] {
-  const section = settingsSection(texts.get('README.md') ?? '')
-  if (section === undefined) return []
-  const told = new Set([...matchesOf(section.text, /\bNEXUS_[A-Z0-9_]+\b/g)].map(({ found }) => found))
+  const path = 'SETTINGS.md'
+  const rows = [...matchesOf(texts.get(path) ?? '', /(?<=^\| `)NEXUS_[A-Z0-9_]+(?=` \|)/gm)]
+  const told = new Set(rows.map(({ found }) => found))
   const read = new Map<string, { path: string; line: number }>()
   for (const { path, tree } of sources) {
     if (!path.startsWith('services/') || isTestOnly(path)) continue
@@ -101,15 +101,11 @@ export function settingsTold({ sources, texts }: Project): Violation[] {
     .filter(([name]) => !told.has(name))
     .map(([name, place]) => ({
       ...place,
-      remedy: `${name} is not in the settings of README.md: tell what it is for`,
+      remedy: `${name} is not in SETTINGS.md: tell what it is for`,
     }))
-  const invented = [...matchesOf(section.text, /\bNEXUS_[A-Z0-9_]+\b/g)]
-    .filter(({ found: name }) => !read.has(name) && !name.endsWith('_ADDRESS'))
-    .map(({ line, found: name }) => ({
-      path: 'README.md',
-      line: section.line + line - 1,
-      remedy: `no service reads ${name}: take it out`,
-    }))
+  const invented = rows
+    .filter(({ found: name }) => !read.has(name) && !name.startsWith('NEXUS_DEMO_'))
+    .map(({ line, found: name }) => ({ path, line, remedy: `no service reads ${name}: take it out` }))
   return [...silent, ...invented]
 }
 
@@ -117,14 +113,4 @@ export function settingsTold({ sources, texts }: Project): Violation[] {
 function settingRead(node: ts.Node): string | undefined {
   if (!ts.isPropertyAssignment(node) || node.name.getText() !== 'variable') return undefined
   return ts.isStringLiteral(node.initializer) ? node.initializer.text : undefined
-}
-
-function settingsSection(readme: string): { text: string; line: number } | undefined {
-  const lines = readme.split('\n')
-  const first = lines.findIndex((line) => /^#+ .*\bsettings\b/i.test(line))
-  if (first < 0) return undefined
-  const depth = /^#+/.exec(lines[first] ?? '')?.[0].length ?? 1
-  const rest = lines.slice(first + 1)
-  const length = rest.findIndex((line) => new RegExp(`^#{1,${depth}} `).test(line))
-  return { text: rest.slice(0, length < 0 ? undefined : length).join('\n'), line: first + 2 }
 }
