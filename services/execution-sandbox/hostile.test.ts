@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { chmodSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { systemClock } from '../platform/clock.ts'
 import { usualLimits, type Verdict } from './execution.ts'
@@ -16,7 +17,10 @@ process.env.NEXUS_TEST_SECRET = randomBytes(16).toString('hex')
 const machine = new Machine(nativePrograms)
 const targets = await machine.listen()
 // Everybody may read the workspace, and only that: the sandbox runs programs as another user.
-for (const folder of [machine.folder, machine.workspace]) chmodSync(folder, 0o755)
+chmodSync(machine.folder, 0o755)
+// By its bits anybody may write to the workspace, so that nothing but its mount keeps it.
+chmodSync(machine.workspace, 0o777)
+chmodSync(path.join(machine.workspace, 'kept'), 0o666)
 after(() => machine.close())
 
 for (const variant of variants) {

@@ -9,6 +9,7 @@ const findings: Readonly<Record<number, string>> = {
   53: 'a program inside cannot write to its scratch folder',
   54: 'a program inside sees network interfaces',
   55: 'a program inside sees the environment of NEXUS',
+  56: 'a program inside sees processes of the host',
 }
 const allWell = 40
 const allWellWithoutLoopback = 41
@@ -29,6 +30,8 @@ const interfaces = fs.readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2)
 if (interfaces.length > 0) process.exit(54)
 const own = ['NEXUS_SCRATCH', 'NEXUS_RUN']
 if (Object.keys(process.env).some((name) => name.startsWith('NEXUS_') && !own.includes(name))) process.exit(55)
+// The program, the shell before it or Docker’s init, and no more.
+if (fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length > 3) process.exit(56)
 const server = net.createServer((socket) => socket.end())
 server.on('error', () => process.exit(41))
 server.listen(0, '127.0.0.1', () => {
