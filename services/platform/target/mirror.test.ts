@@ -9,7 +9,7 @@ import git from 'isomorphic-git'
 import { commitFiles, makeOrigin } from './fixture.ts'
 import { ManifestError } from './manifest.ts'
 import { syncMirror } from './mirror.ts'
-import { moveBranch } from './refs.ts'
+import { moveBranch, withRepositoryLock } from './refs.ts'
 import { openRepository } from './repository.ts'
 import { TargetError, type TargetFault } from './target-error.ts'
 
@@ -88,6 +88,24 @@ test('twenty callers at once make one mirror, whole', () =>
     const all = await Promise.all(Array.from({ length: 20 }, () => syncMirror({ originPath, mirrorPath })))
     assert.ok(all.every((synced) => synced.head === head))
     assert.deepEqual(await readdir(path.dirname(mirrorPath)), ['shop.git'])
+  }))
+
+test('of many who move a branch from where it was, one does, and the others are told', () =>
+  withFolder(async (folder) => {
+    const { originPath, mirrorPath } = places(folder)
+    const head = await makeOrigin(originPath, files)
+    const { repository } = await syncMirror({ originPath, mirrorPath })
+    const wanted = Array.from({ length: 9 }, (_, index) => String(index + 1).repeat(40))
+    const moves = wanted.map((to) =>
+      withRepositoryLock(mirrorPath, () => moveBranch(mirrorPath, { branch: 'main', from: head, to })),
+    )
+    const settled = await Promise.allSettled(moves)
+    assert.equal(settled.filter(({ status }) => status === 'fulfilled').length, 1)
+    for (const result of settled) {
+      if (result.status === 'rejected') assert.equal((result.reason as TargetError).fault, 'moved')
+    }
+    assert.equal(await repository.headOf('main'), wanted[0])
+    assert.equal(await repository.headOf('nexus/absent'), undefined)
   }))
 
 test('bare, packed and linked repositories are read, shallow and borrowing ones refused', (t) =>
