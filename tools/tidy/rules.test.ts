@@ -187,6 +187,17 @@ describe('shape', () => {
     }
     assert.deepEqual(brokenAt(enginesTested, files), [`${folder}/b.ts:1`])
   })
+
+  test('a part of an engine is reached by a test of the whole', () => {
+    const folder = 'services/code-modifier/recipes'
+    const files = {
+      [`${folder}/recipe.test.ts`]: importOf('./a/recipe.ts'),
+      [`${folder}/a/recipe.ts`]: `${importOf('./part.ts')}export const one = 1`,
+      [`${folder}/a/part.ts`]: 'export const two = 2',
+      [`${folder}/a/idle.ts`]: 'export const three = 3',
+    }
+    assert.deepEqual(brokenAt(enginesTested, files), [`${folder}/a/idle.ts:1`])
+  })
 })
 
 describe('texts', () => {
@@ -221,7 +232,7 @@ describe('texts', () => {
 
   test('the CHANGELOG begins with what is pending', () => {
     assert.deepEqual(
-      brokenAt(changelogPending, { 'CHANGELOG.md': '# Changelog\n\n## Pending\n\nNew.\n' }),
+      brokenAt(changelogPending, { 'CHANGELOG.md': '# Changelog\n\nWhat changes.\n\n## Pending\n' }),
       [],
     )
     assert.deepEqual(brokenAt(changelogPending, { 'CHANGELOG.md': '# Changelog\n\n## 0.1.0\n' }), [
