@@ -39,7 +39,7 @@ export function embeddedEnvironment(own: Environment): Record<string, string | u
     NEXUS_TARGETS: `storefront=${exampleRepository(data)}`,
     NEXUS_WARRANT_PUBLIC_KEY_FILE: path.join(data, 'keys', 'warrant.pub'),
     NEXUS_SANDBOX_FOLDER: path.join(data, 'sandbox'),
-    NEXUS_SANDBOX_MOUNT_ROOTS: data,
+    NEXUS_SANDBOX_MOUNT_ROOTS: [path.join(data, 'worktrees'), path.join(data, 'dependencies')].join(','),
     NEXUS_DEFAULT_AUTONOMY: 'auto',
     NEXUS_OBSERVE_SECONDS: '20',
     ...given,

@@ -8,6 +8,7 @@ import { createClient } from '@connectrpc/connect'
 import { Health, HealthCheckResponse_ServingStatus } from './gen/grpc/health/v1/health_pb.ts'
 import { eventually } from './platform/eventually.testing.ts'
 import { createGrpcTransport } from './platform/grpc/channel.ts'
+import { freePorts } from './platform/testing.ts'
 import { createSystem, type Nexus, processesOf, type System, spawnNexus } from './system.testing.ts'
 
 const maxStartMs = 2000
@@ -145,20 +146,22 @@ test('a second instance on the data folder gets one clear error and changes noth
   assert.match(stderr, /^nexus: the data folder .* is in use by another NEXUS \(process \d+\): stop that one/)
 })
 
-test('a port that is taken, a folder that cannot be written and a wrong setting are named with their remedy', async () => {
+test('a port that is taken, a folder that cannot be written and a wrong setting are named with their remedy', async (t) => {
   const other = path.join(system.folder, 'other')
   const taken = createServer().listen(0, '127.0.0.1')
+  t.after(() => taken.close())
   await once(taken, 'listening')
   const address = taken.address()
   const port = typeof address === 'object' && address !== null ? String(address.port) : ''
   const blocked = path.join(system.folder, 'a-file')
   await writeFile(blocked, '')
+  const [metricsPort = 0, localMetricsPort = 0] = await freePorts(2)
   const free = {
     NEXUS_DATA: other,
     NEXUS_GRPC_PORT: '0',
-    NEXUS_METRICS_PORT: '0',
+    NEXUS_METRICS_PORT: String(metricsPort),
     NEXUS_LOCAL_PORT: '0',
-    NEXUS_LOCAL_METRICS_PORT: '0',
+    NEXUS_LOCAL_METRICS_PORT: String(localMetricsPort),
   }
   for (const [change, message] of [
     [
@@ -176,7 +179,6 @@ test('a port that is taken, a folder that cannot be written and a wrong setting 
     assert.match(stderr, message)
     assert.equal(stderr.includes('    at '), false, 'a fault that a person can mend shows no stack')
   }
-  taken.close()
 })
 
 /** What is left of the output when the log's JSON lines are taken out. */
