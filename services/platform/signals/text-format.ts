@@ -13,7 +13,7 @@ export class TextFormatError extends Error {
 const maxLabels = 64
 const nameGrammar = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 const labelGrammar = /[a-zA-Z_][a-zA-Z0-9_]*/y
-const numberGrammar = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+const numberGrammar = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
  * Reads a whole exposition, at most `maxSamples` samples. Comments, types and time stamps are passed over: the time of a
