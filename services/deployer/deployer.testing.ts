@@ -13,7 +13,7 @@ import { Author, type ChangeEvidence, ChangeEvidenceSchema } from '../gen/nexus/
 import { systemClock } from '../platform/clock.ts'
 import { eventually } from '../platform/eventually.testing.ts'
 import { invariant } from '../platform/invariant.ts'
-import { makeOrigin } from '../platform/target/fixture.ts'
+import { makeOrigin } from '../platform/target/origin.testing.ts'
 import { freePorts, silentLog, startTestServer } from '../platform/testing.ts'
 import { validWarrant } from '../platform/warrant/forgeries.testing.ts'
 import { start } from './main.ts'

@@ -8,7 +8,7 @@ import { afterEach, test } from 'node:test'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
 import { eventually } from '../platform/eventually.testing.ts'
-import { commitFiles } from '../platform/target/fixture.ts'
+import { commitFiles } from '../platform/target/origin.testing.ts'
 import { forgeries } from '../platform/warrant/forgeries.testing.ts'
 import {
   type Bench,

@@ -8,9 +8,9 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { prepareCheckout } from './checkout.ts'
-import { commitFiles, makeOrigin } from './fixture.ts'
 import { runGuarded } from './guarded-command.ts'
 import { syncMirror } from './mirror.ts'
+import { commitFiles, makeOrigin } from './origin.testing.ts'
 import { TargetError } from './target-error.ts'
 
 /** An install command that needs no registry: it writes a module, and a line into a file beside, so that runs can be counted. */
