@@ -46,3 +46,14 @@ export type RecipeOutcome =
 export function refuse(reason: string): RecipeOutcome {
   return { kind: 'refusal', reason }
 }
+
+/** The refusal of parameters that a recipe does not take, each with its fault. */
+export function refuseParameters(
+  intervention: string,
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): RecipeOutcome {
+  const faults = issues.map(({ path, message }) =>
+    [path.map(String).join('.'), message].filter(Boolean).join(': '),
+  )
+  return refuse(`the parameters of ${intervention}: ${faults.join('; ')}`)
+}

@@ -15,7 +15,7 @@ export interface AbortableCall {
 /** Awaited calls of the sources: those that a signal can end, and those that nothing can. */
 export interface AwaitedCalls {
   readonly abortable: readonly AbortableCall[]
-  /** As they are written, with their places. */
+  /** Each with its place and why: "lookup (src/look.ts:5) takes none". */
   readonly others: readonly string[]
 }
 
@@ -31,8 +31,19 @@ export function awaitedCalls(target: TargetProgram): AwaitedCalls {
   const fetches = abortable.filter(({ isFetch }) => isFetch)
   const others = calls
     .filter((node) => !abortable.some((each) => each.node === node) && waitsOutside(target, node))
-    .map((node) => `${node.expression.getText()} in ${placeOf(target, node)}`)
+    .map((node) => `${node.expression.getText()} (${placeOf(target, node)}) takes none`)
+  others.push(...notAwaited(target, calls))
   return { abortable: fetches.length > 0 ? fetches : abortable, others }
+}
+
+/** Calls of `fetch` whose promise goes elsewhere: whoever awaits it may do so much later. */
+function notAwaited(target: TargetProgram, awaited: readonly ts.CallExpression[]): string[] {
+  const calls = target.sources.flatMap((file) => [...codeOf(file)].filter(ts.isCallExpression))
+  return calls
+    .filter((node) => !awaited.includes(node) && abortableCall(target, node)?.isFetch)
+    .map(
+      (node) => `${node.expression.getText()} (${placeOf(target, node)}) is not awaited where it is called`,
+    )
 }
 
 /** `fetch(url).then(read)` waits for `fetch(url)`. */
@@ -106,6 +117,9 @@ export function hasTimeout(target: TargetProgram, signal: ts.Expression): boolea
       ts.isArrayLiteralExpression(list) &&
       list.elements.some((each) => hasTimeout(target, each))
     )
+  }
+  if (ts.isConditionalExpression(expression)) {
+    return hasTimeout(target, expression.whenTrue) && hasTimeout(target, expression.whenFalse)
   }
   const owner = ts.isPropertyAccessExpression(expression) ? expression.expression : expression
   const symbol = symbolOf(target.checker, owner)

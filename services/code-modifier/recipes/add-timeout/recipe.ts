@@ -1,6 +1,6 @@
 import ts from 'typescript'
 import { z } from 'zod'
-import { type RecipeInput, type RecipeOutcome, refuse } from '../outcome.ts'
+import { type RecipeInput, type RecipeOutcome, refuse, refuseParameters } from '../outcome.ts'
 import { lineOf, openProgram, pathOf, placeOf, type TargetProgram } from '../program/program.ts'
 import { changeFile } from '../program/spans.ts'
 import { outlivesCall } from './answers.ts'
@@ -19,7 +19,7 @@ const parametersSchema = z.strictObject({
 /** Gives the one awaited call that nothing ends an AbortSignal that does. */
 export function addTimeout(input: RecipeInput): RecipeOutcome {
   const parameters = parametersSchema.safeParse(input.parameters)
-  if (!parameters.success) return refuse(`add_timeout: ${z.prettifyError(parameters.error)}`)
+  if (!parameters.success) return refuseParameters('add_timeout', parameters.error.issues)
   const target = openProgram(input)
   const { abortable, others } = awaitedCalls(target)
   if (abortable.length === 0) return refuse(nothingToEnd(others))
@@ -64,7 +64,7 @@ function change(target: TargetProgram, call: AbortableCall, deadline: Deadline):
 
 function nothingToEnd(others: readonly string[]): string {
   if (others.length === 0) return 'the sources wait for nothing that a time-out could end'
-  return `no awaited call takes an AbortSignal: ${others.slice(0, maxTold).join(', ')}`
+  return `no awaited call takes an AbortSignal to end it: ${others.slice(0, maxTold).join(', ')}`
 }
 
 function namesOf(target: TargetProgram, calls: readonly AbortableCall[]): string {

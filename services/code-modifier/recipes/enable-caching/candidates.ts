@@ -1,8 +1,8 @@
-import path from 'node:path'
 import ts from 'typescript'
 import { pathOf, placeOf } from '../program/program.ts'
 import { codeOf, functionOf, type NamedFunction, symbolOf } from '../program/symbols.ts'
 import { isDeepReadonly, isPrimitive } from './data-types.ts'
+import { memoizedBy } from './memo.ts'
 import { obstaclesOf } from './purity.ts'
 import { changeOfResult } from './uses.ts'
 import { quote, tell, type View } from './view.ts'
@@ -13,21 +13,17 @@ export function objection(view: View, fn: NamedFunction): string | undefined {
 }
 
 /** Whether this function gives results of `memoize`, or computes them for it. */
-export function isCached(view: View, { node, symbol }: NamedFunction): boolean {
-  if (isMemoizeCall(view, node.parent)) return true
-  if (view.references.of(symbol).some(({ parent }) => isMemoizeCall(view, parent))) return true
+export function isCached({ checker, references }: View, { node, symbol }: NamedFunction): boolean {
+  if (memoizedBy(checker, node.parent)) return true
+  if (references.of(symbol).some(({ parent }) => memoizedBy(checker, parent))) return true
   const [only, ...more] = node.body && ts.isBlock(node.body) ? node.body.statements : []
   if (!only || more.length > 0 || !ts.isReturnStatement(only) || !only.expression) return false
   if (!ts.isCallExpression(only.expression)) return false
-  const called = symbolOf(view.checker, only.expression.expression)?.valueDeclaration
-  return called !== undefined && ts.isVariableDeclaration(called) && isMemoizeCall(view, called.initializer)
-}
-
-function isMemoizeCall({ checker }: View, node: ts.Node | undefined): boolean {
-  if (!node || !ts.isCallExpression(node)) return false
-  const declaration = symbolOf(checker, node.expression)?.valueDeclaration
+  const called = symbolOf(checker, only.expression.expression)?.valueDeclaration
   return (
-    declaration !== undefined && path.basename(declaration.getSourceFile().fileName).startsWith('memoize.')
+    called !== undefined &&
+    ts.isVariableDeclaration(called) &&
+    memoizedBy(checker, called.initializer) !== undefined
   )
 }
 

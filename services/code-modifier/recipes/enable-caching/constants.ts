@@ -1,9 +1,10 @@
 import ts from 'typescript'
 import { bare } from '../program/symbols.ts'
 import { isData, isDeepReadonly, isPrimitive } from './data-types.ts'
+import { memoizedBy } from './memo.ts'
 import { type Examined, obstaclesIn } from './purity.ts'
 import { changeOfValue } from './uses.ts'
-import { type Obstacle, quote, type View } from './view.ts'
+import { type Obstacle, quote, tell, type View } from './view.ts'
 
 /**
  * Why what a module holds may not count as constant: it is given anew, its value comes from code that cannot be followed, it holds functions,
@@ -22,6 +23,11 @@ export function* constantObstacle(
     yield { what: `reads ${quote(node)}, which changes`, node }
     return
   }
+  const memoized = memoizedBy(view.checker, declaration.initializer)
+  if (memoized) {
+    yield* obstaclesIn(view, memoized, examined)
+    return
+  }
   const type = view.checker.getTypeAtLocation(declaration.name)
   if (isPrimitive(type)) return
   if (!declaration.initializer || !isData(view.checker, type)) {
@@ -31,14 +37,13 @@ export function* constantObstacle(
   // A set of its own: a function that may read the clock here may not where the candidate itself calls it.
   const inside = new Set([...examined].filter(ts.isVariableDeclaration))
   for (const obstacle of obstaclesIn(view, declaration.initializer, inside)) {
-    if (!obstacle.varies)
-      yield { what: `reads ${quote(node)}, whose value ${obstacle.what}`, node: obstacle.node }
+    if (!obstacle.varies) yield { what: `reads ${quote(node)}, whose value ${tell(view, obstacle)}`, node }
   }
   const strict = !isDeepReadonly(view.checker, type)
   for (const reference of view.references.of(symbol)) {
     const change = changeOfValue(view, reference, { strict })
     if (change) {
-      yield { what: `reads ${quote(node)}, which ${change.what}`, node: change.node }
+      yield { what: `reads ${quote(node)}, which ${tell(view, change)}`, node }
       return
     }
   }

@@ -93,9 +93,10 @@ function isCallable(type: ts.Type): boolean {
   return type.getCallSignatures().length > 0 || type.getConstructSignatures().length > 0
 }
 
-/** Declared by the language's own library; what a target adds to such a type is not looked at here. */
+/** An interface of the language's own library; `Record<string, number>` is declared there too, but is the target's type. */
 function isLibrary(type: ts.Type): boolean {
-  const declarations = type.symbol?.declarations ?? []
+  const { flags = 0, declarations = [] } = type.symbol ?? {}
+  if (!(flags & (ts.SymbolFlags.Interface | ts.SymbolFlags.Class))) return false
   return declarations.some((each) => /\/lib\.[^/]*\.d\.ts$/.test(each.getSourceFile().fileName))
 }
 

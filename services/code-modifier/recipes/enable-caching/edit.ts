@@ -3,18 +3,17 @@ import path from 'node:path'
 import ts from 'typescript'
 import { matchesAny } from '../../../platform/target/globs.ts'
 import type { ChangedFile } from '../outcome.ts'
-import { pathOf } from '../program/program.ts'
+import { pathOf, placeOf } from '../program/program.ts'
 import { changeFile, type Span } from '../program/spans.ts'
 import { importPlace, specifierOf, styleOf } from '../program/style.ts'
 import { codeOf, type NamedFunction } from '../program/symbols.ts'
+import { memoizeText } from './memo.ts'
 import type { View } from './view.ts'
 
 export interface CacheSize {
   readonly maxEntries: number
   readonly ttlMs: number
 }
-
-const memoizeText = readFileSync(new URL('./memoize.template.ts', import.meta.url), 'utf8')
 
 /**
  * Puts a memo between a function and its callers. The function keeps its name, its comment and its type and asks the memo; its body, not touched,
@@ -29,6 +28,8 @@ export function cacheFunction(
   const file = fn.node.getSourceFile()
   const helper = memoizePath(view, file, sources)
   const taken = takenName(file, fn.name)
+  const handedOn = ts.isFunctionDeclaration(fn.node) ? undefined : handedOnAt(view, fn)
+  if (handedOn) return `it is handed on as a value (${handedOn}), where other arguments may come along`
   if (taken) return `the name ${taken} is taken in ${pathOf(view, file)}`
   const helperFile = path.join(view.folder, helper)
   const isThere = existsSync(helperFile)
@@ -38,6 +39,17 @@ export function cacheFunction(
   const spans = [...importSpans(view, file, helperFile), ...memoSpans(file, fn, size)]
   const changed = changeFile(view.folder, pathOf(view, file), file.text, spans)
   return isThere ? [changed] : [changed, { path: helper, baseSha256: null, content: memoizeText }]
+}
+
+/** Where a function is named without being called. */
+function handedOnAt(view: View, { symbol }: NamedFunction): string | undefined {
+  const place = view.references.of(symbol).find((node) => {
+    const { parent } = node
+    const callee = ts.isPropertyAccessExpression(parent) && parent.name === node ? parent : node
+    const isCalled = ts.isCallExpression(callee.parent) && callee.parent.expression === callee
+    return !isCalled && !ts.isExportSpecifier(parent) && !ts.isExportAssignment(parent)
+  })
+  return place && placeOf(view, place)
 }
 
 /** The memo stands at the top of the source folder, or else beside the file that uses it. */

@@ -1,6 +1,5 @@
-import { realpathSync } from 'node:fs'
 import { z } from 'zod'
-import { type RecipeInput, type RecipeOutcome, refuse } from '../outcome.ts'
+import { type RecipeInput, type RecipeOutcome, refuse, refuseParameters } from '../outcome.ts'
 import { lineOf, openProgram, pathOf } from '../program/program.ts'
 import { References } from '../program/symbols.ts'
 import { isCached, objection } from './candidates.ts'
@@ -29,7 +28,7 @@ const parametersSchema = z.strictObject({
 /** Keeps the results of the hottest function for which that can be shown to be safe. */
 export function enableCaching(input: RecipeInput): RecipeOutcome {
   const parameters = parametersSchema.safeParse(input.parameters)
-  if (!parameters.success) return refuse(`enable_caching: ${z.prettifyError(parameters.error)}`)
+  if (!parameters.success) return refuseParameters('enable_caching', parameters.error.issues)
   if (input.profiles.length === 0) {
     return refuse(
       'without a CPU profile of the benchmark it cannot be known what is hot: give the target a benchmark command',
@@ -43,7 +42,7 @@ export function enableCaching(input: RecipeInput): RecipeOutcome {
   }
   const target = openProgram(input)
   const view: View = { ...target, references: new References(target) }
-  const hot = hotFunctions(view, profile, [input.folder, realpathSync(input.folder)])
+  const hot = hotFunctions(view, profile)
   if (hot.length === 0) return refuse('the CPU profile saw no top-level function of the sources')
   const size = { maxEntries: parameters.data.max_entries, ttlMs: parameters.data.ttl_ms }
   return cacheHottest(view, hot, size, input.sources)

@@ -11,13 +11,10 @@ export interface HotFunction extends NamedFunction {
 
 /**
  * The top-level functions of the sources that the profile saw, the hottest first. What an anonymous function inside one took counts for
- * the one that encloses it. `folders` are the names under which the profile may know the checkout.
+ * the one that encloses it.
  */
-export function hotFunctions(
-  target: TargetProgram,
-  profile: CpuProfile,
-  folders: readonly string[],
-): HotFunction[] {
+export function hotFunctions(target: TargetProgram, profile: CpuProfile): HotFunction[] {
+  const folders = foldersOf(target, profile)
   const fileAt = new Map(
     target.sources.flatMap((file) =>
       folders.map((folder) => [
@@ -34,6 +31,18 @@ export function hotFunctions(
   return [...usByFunction]
     .map(([each, us]) => ({ ...each, share: us / Math.max(1, profile.busyUs) }))
     .toSorted((a, b) => b.share - a.share || (a.name < b.name ? -1 : 1))
+}
+
+/** Under which paths the profile knows the checkout: its real one, or, where it was measured elsewhere, those that hold a file of the sources. */
+function foldersOf(target: TargetProgram, profile: CpuProfile): string[] {
+  const paths = new Set(profile.stacks.flatMap(({ frames }) => frames.map((frame) => frame.path)))
+  const sources = target.sources.map((file) => `${path.sep}${pathOf(target, file).split('/').join(path.sep)}`)
+  const folders = new Set<string>()
+  for (const each of paths) {
+    if (each.split(path.sep).includes('node_modules')) continue
+    for (const source of sources) if (each.endsWith(source)) folders.add(each.slice(0, -source.length))
+  }
+  return folders.has(target.folder) ? [target.folder] : [...folders]
 }
 
 /**

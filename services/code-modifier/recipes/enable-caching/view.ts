@@ -16,9 +16,9 @@ export interface Obstacle {
   readonly varies?: boolean
 }
 
-/** The obstacle with its place, for people: "reads the clock (src/prices.ts:17)". */
+/** The obstacle with its place, for people: "reads the clock (src/prices.ts:17)". One that was told with its own place keeps that. */
 export function tell(view: View, { what, node }: Obstacle): string {
-  return `${what} (${placeOf(view, node)})`
+  return what.endsWith(')') ? what : `${what} (${placeOf(view, node)})`
 }
 
 /** Code as it is written, on one line and not too long. */

@@ -142,7 +142,7 @@ function createHost(options: ts.CompilerOptions, overlay: ReadonlyMap<string, st
     const text = overlay.get(name)
     if (text !== undefined) return ts.createSourceFile(name, text, languageOptions, true)
     if (!name.endsWith('.d.ts')) return parse(name, languageOptions, onError)
-    const key = `${name} ${JSON.stringify(languageOptions, (key, value) => (key === 'setExternalModuleIndicator' ? undefined : value))}`
+    const key = `${name} ${JSON.stringify(languageOptions)}`
     const file = parsedLibraries.get(key) ?? parse(name, languageOptions, onError)
     if (file) parsedLibraries.set(key, file)
     return file
