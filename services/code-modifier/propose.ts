@@ -52,6 +52,7 @@ export async function proposeChange(request: ProposeRequest, parts: ProposeParts
   const places = {
     base: path.join(folder, `${request.id}-base`),
     change: path.join(folder, `${request.id}-change`),
+    profiles: path.join(folder, `${request.id}-profiles`),
   }
   const gates = new Gates({ clock: parts.clock, report: request.report, onCheck: request.onCheck })
   try {
@@ -65,9 +66,7 @@ export async function proposeChange(request: ProposeRequest, parts: ProposeParts
       refusal: error.message,
     })
   } finally {
-    await Promise.all(
-      [places.base, places.change].map((place) => rm(place, { recursive: true, force: true })),
-    )
+    await Promise.all(Object.values(places).map((place) => rm(place, { recursive: true, force: true })))
   }
 }
 
@@ -75,7 +74,7 @@ async function throughGates(
   request: ProposeRequest,
   parts: ProposeParts,
   gates: Gates,
-  places: { readonly base: string; readonly change: string },
+  places: { readonly base: string; readonly change: string; readonly profiles: string },
 ): Promise<Proposal> {
   const { synced, signal } = request
   const { manifest } = synced
@@ -83,15 +82,14 @@ async function throughGates(
   const parameters = permitted(request)
   const base = await checkOut(request, parts, places.base)
   await testBase(run, base)
-  const measured = await measureBase(run, base, path.join(places.base, '..', `${request.id}-profiles`))
+  const measured = await measureBase(run, base, places.profiles)
   const input: RecipeInput = {
     folder: base.folder,
     sources: manifest.sources,
     parameters,
-    ...measured.forRecipe,
+    ...measured,
   }
   const made = await askRecipe(request, input, gates)
-  await measured.forget()
   const change = await changeOf(base.folder, made)
   const findings = await checkChange(run, { base, change, made })
   const changed = await checkOut(request, parts, places.change)
@@ -99,7 +97,9 @@ async function throughGates(
   await lintChange(run, changed)
   await testChange(run, changed)
   const benchmark = await measureBoth(run, { base, changed, runs: parts.benchmarkRuns, seedText: request.id })
-  await confirmIdempotence(request, { ...input, folder: changed.folder }, made, gates)
+  // In the folder of the base, because the profiles name its files.
+  await writeChange(base.folder, made)
+  await confirmIdempotence(request, input, made, gates)
   const files = made.files.map((file) => ({ path: file.path, content: Buffer.from(file.content) }))
   const { text: diff, linesAdded, linesRemoved } = diffOf(change.files)
   return sealed({

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Checkout } from '../../platform/target/checkout.ts'
 import { Refused } from '../gates.ts'
@@ -16,17 +16,14 @@ const profileIntervalUs = 2000
 const clearlyWorse = 0.1
 
 /** What a profiled run of the benchmark on the base tells a recipe. */
-export interface BaseMeasure {
-  readonly forRecipe: Pick<RecipeInput, 'profiles' | 'benchmark'>
-  /** Removes the profiles. */
-  readonly forget: () => Promise<void>
-}
+export type BaseMeasure = Pick<RecipeInput, 'profiles' | 'benchmark'>
 
-/** Runs the benchmark once on the base under V8's profiler. A target without a benchmark gives nothing to a recipe. */
+/**
+ * Runs the benchmark once on the base under V8's profiler; the profiles go into `folder`, which the caller removes.
+ * A target without a benchmark tells a recipe nothing.
+ */
 export async function measureBase(run: GateRun, base: Checkout, folder: string): Promise<BaseMeasure> {
-  const forget = () => rm(folder, { recursive: true, force: true })
-  if (run.manifest.commands.benchmark === undefined)
-    return { forRecipe: { profiles: [], benchmark: [] }, forget }
+  if (run.manifest.commands.benchmark === undefined) return { profiles: [], benchmark: [] }
   return run.gates.pass('profile', async () => {
     const outcome = await runBenchmark(run, base, { profiled: true })
     const samples = readSamples(outcome)
@@ -42,7 +39,7 @@ export async function measureBase(run: GateRun, base: Checkout, folder: string):
     }
     const benchmark = operationsOf(samples)
     const detail = `${benchmark.length} operations measured under the profiler in ${(outcome.durationMs / 1000).toFixed(1)} s`
-    return { result: { forRecipe: { profiles, benchmark }, forget }, detail, tier: outcome.tier }
+    return { result: { profiles, benchmark }, detail, tier: outcome.tier }
   })
 }
 

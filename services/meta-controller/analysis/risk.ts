@@ -30,7 +30,7 @@ export interface Risk {
 }
 
 /** What each dimension at its worst does to the chance that all goes well. Chosen, not fitted: a later issue measures them. */
-const weights = { blast: 0.2, harm: 0.45, burn: 0.3, novelty: 0.1, rollback: 0.15, size: 0.15 }
+const weights = { blast: 0.15, harm: 0.3, burn: 0.25, novelty: 0.08, rollback: 0.1, size: 0.1 }
 
 /**
  * The risk vector. `score` = 100 × (1 − Π (1 − weight × dimension)), each dimension clamped to 0…1: it grows with each
