@@ -94,20 +94,32 @@ export function experienceOf(state: ObjectiveState, deployment: DeploymentResult
   }
 }
 
+const outcomeWords: Record<Ending, string> = {
+  promoted: 'promoted',
+  proposed: 'left on its branch',
+  declined: 'declined',
+  refused: 'refused',
+  aborted: 'aborted by the canary and reverted',
+  inconclusive: 'reverted for want of evidence',
+  failed: 'reverted, as it could not be tried',
+  canceled: 'canceled',
+}
+
 /** The knowledge graph serves people; the journal has the truth already. So a retriever that is away delays nothing. */
 async function remember(state: ObjectiveState, experience: Experience, context: StageContext): Promise<void> {
   const { propose } = state.results
+  const { intervention, outcome, reason } = experience
+  const { id, wish } = state
   const text = [
-    `Objective ${state.id} of ${state.wish.target}: ${state.wish.goal} (${state.wish.targetMetric}).`,
-    `Decision: ${experience.intervention}. ${propose!.summary}`,
-    `Outcome: ${experience.outcome}. ${experience.reason}`,
-    `Change ${propose!.id} on base ${experience.base}, commit ${state.results.commit!.commit}.`,
+    `What became of ${intervention} on ${wish.target}: it was ${outcomeWords[outcome]}, because ${reason}.`,
+    `The change was: ${propose!.summary}`,
+    `It served objective ${id}, ${wish.goal} by ${wish.targetMetric}, as change ${propose!.id} on base ${experience.base}, commit ${state.results.commit!.commit}.`,
   ].join('\n')
   const document = {
-    id: `objective/${state.id}/${state.turn}`,
-    title: `${experience.intervention} on ${state.wish.target}: ${experience.outcome}`,
+    id: `objective/${id}/${state.turn}`,
+    title: `${intervention} on ${wish.target}: ${outcome}`,
     text,
-    source: `nexus:objective/${state.id}`,
+    source: `nexus:objective/${id}`,
   }
   try {
     const options = { signal: context.signal, timeoutMs: rememberTimeoutMs }
