@@ -1,6 +1,4 @@
 import type { KeyObject } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
-import path from 'node:path'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Journal } from '../platform/journal/journal.ts'
 import { moveBranch, readBranch, withRepositoryLock } from '../platform/target/refs.ts'
@@ -22,7 +20,8 @@ import { type Committer, messageOf, writeSignedCommit } from './git/commit.ts'
 import type { CommitSigner } from './git/signature.ts'
 import { Proposals, type Watcher } from './proposals.ts'
 import { type ProposeParts, proposeChange } from './propose.ts'
-import { restoredTree } from './restore.ts'
+import { removeLeftovers } from './remove-leftovers.ts'
+import { planRestoration, type Restoration } from './restore.ts'
 import { asConnectError, type Targets } from './targets.ts'
 import { requireWarrant } from './warrant.ts'
 
@@ -53,12 +52,10 @@ export class Changes {
     this.#proposals = new Proposals(parts.drain)
   }
 
-  /** Removes what a killed process left: worktrees of proposals that were not finished. */
+  /** Removes what a killed process left, such as the worktrees of proposals that were not finished. */
   async cleanUp(): Promise<void> {
-    const folder = path.join(this.#parts.dataFolder, 'worktrees')
-    const left = await readdir(folder).catch(() => [])
-    await Promise.all(left.map((name) => rm(path.join(folder, name), { recursive: true, force: true })))
-    if (left.length > 0) this.#parts.events.worktreesRemoved(left.length)
+    const count = await removeLeftovers(this.#parts.dataFolder)
+    if (count > 0) this.#parts.events.leftoversRemoved(count)
   }
 
   /**
@@ -70,9 +67,9 @@ export class Changes {
     const synced = await this.#parts.targets.sync(target)
     const key = { objectiveId, turn, target, intervention, base: synced.head }
     const id = changeIdOf(key)
-    const known = await this.#find(id)
-    if (known !== undefined) return known
     return this.#proposals.join(id, watcher, async (signal, report) => {
+      const known = await this.#find(id)
+      if (known !== undefined) return known
       const onCheck = (check: Proposal['checks'][number]) => this.#parts.events.checkDone(id, check)
       try {
         const proposal = await proposeChange(
@@ -81,6 +78,7 @@ export class Changes {
         )
         return await this.#record(proposal)
       } catch (error) {
+        if (this.#parts.drain.aborted) throw stopping(error)
         if (!signal.aborted) this.#parts.events.proposalFailed(id, error)
         throw asConnectError(error)
       }
@@ -100,9 +98,9 @@ export class Changes {
   async commit(id: string, envelope: string): Promise<ChangeState> {
     return this.#alone(id, async (state, gitdir) => {
       if (state.commit !== undefined) return state
-      this.#require(state, envelope, 'commit')
       if (state.proposal.refusal !== '')
         throw precondition(`change ${id} was refused: ${state.proposal.refusal}`)
+      this.#require(state, envelope, 'commit')
       const head = await readBranch(gitdir, state.proposal.targetBranch)
       if (head !== state.proposal.base) {
         throw precondition(
@@ -139,7 +137,8 @@ export class Changes {
       const { targetBranch: branch, base, intervention } = state.proposal
       const head = await readBranch(gitdir, branch)
       // A promotion that a crash cut off has moved the branch already: what is left is to journal it, whatever the warrant's age.
-      if (head !== state.commit) {
+      const moved = head !== undefined && (await openRepository(gitdir).contains(head, state.commit))
+      if (!moved) {
         this.#require(state, envelope, 'deploy')
         await moveBranch(gitdir, { branch, from: base, to: state.commit })
       }
@@ -148,39 +147,36 @@ export class Changes {
     })
   }
 
-  /** Restores the base on the change's branch, and on the target branch where that contains the change. Errors: ConnectError not_found. */
+  /**
+   * Restores the base on the change's branch, and on the target branch where that contains the change. Errors: ConnectError
+   * not_found; failed_precondition when a person has to do it, and then nothing has changed.
+   */
   async revert(id: string, reason: string): Promise<ChangeState> {
     return this.#alone(id, async (found, gitdir) => {
       const cutOff = found.commit === undefined && found.committing !== undefined
       const state = cutOff ? await this.#finishCommit(found, gitdir) : found
       if (state.commit === undefined || state.revertCommit !== undefined) return state
+      const restoration = await planRestoration(gitdir, state)
       const reverting = { atMs: this.#parts.clock.nowMs(), reason }
       const begun = state.reverting === undefined ? await this.#append(state, 'reverting', reverting) : state
-      return this.#finishRevert(begun, gitdir)
+      return this.#finishRevert(begun, gitdir, restoration)
     })
   }
 
-  async #finishRevert(state: ChangeState, gitdir: string): Promise<ChangeState> {
+  async #finishRevert(state: ChangeState, gitdir: string, restoration: Restoration): Promise<ChangeState> {
     const { proposal, commit = '', reverting } = state
-    const repository = openRepository(gitdir)
     const message = revertMessage(proposal, commit, reverting?.reason ?? '')
     const atMs = reverting?.atMs ?? 0
-    const tree = await repository.treeOf(proposal.base)
+    const tree = await openRepository(gitdir).treeOf(proposal.base)
     const reverted = await this.#write(gitdir, { tree, parent: commit, atMs, message })
     await moveBranch(gitdir, { branch: branchOf(proposal.id), from: commit, to: reverted })
-    const head = await readBranch(gitdir, proposal.targetBranch)
-    const onTarget = head !== undefined && head !== reverted && (await repository.contains(head, commit))
-    if (onTarget && !(await repository.contains(head, reverted))) {
-      const onTop =
-        head === commit
+    if (restoration.kind !== 'nothing') {
+      const { head } = restoration
+      const to =
+        restoration.kind === 'follow'
           ? reverted
-          : await this.#write(gitdir, {
-              tree: await restoredTree(gitdir, state, head),
-              parent: head,
-              atMs,
-              message,
-            })
-      await moveBranch(gitdir, { branch: proposal.targetBranch, from: head, to: onTop })
+          : await this.#write(gitdir, { tree: restoration.tree, parent: head, atMs, message })
+      await moveBranch(gitdir, { branch: proposal.targetBranch, from: head, to })
     }
     this.#parts.events.changeReverted(proposal.id, proposal.intervention, reverted)
     return this.#append(state, 'reverted', { commit: reverted })
@@ -273,6 +269,11 @@ function revertMessage(proposal: Proposal, commit: string, reason: string): stri
     'Nexus-Objective-Id': proposal.objectiveId,
     'Nexus-Reverts': commit,
   })
+}
+
+function stopping(cause: unknown): ConnectError {
+  const message = 'NEXUS is stopping: propose the change again'
+  return new ConnectError(message, Code.Unavailable, undefined, undefined, cause)
 }
 
 function precondition(message: string): ConnectError {

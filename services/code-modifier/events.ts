@@ -12,7 +12,7 @@ export interface Events {
   changeReverted(changeId: string, intervention: string, commit: string): void
   warrantRefused(changeId: string, reason: string): void
   proposalFailed(changeId: string, error: unknown): void
-  worktreesRemoved(count: number): void
+  leftoversRemoved(count: number): void
 }
 
 export function createEvents(log: Log, registry: Registry): Events {
@@ -59,6 +59,6 @@ export function createEvents(log: Log, registry: Registry): Events {
       log.warn('warrant refused', { change, reason })
     },
     proposalFailed: (change, error) => log.error('proposal failed', { change, error }),
-    worktreesRemoved: (count) => log.info('worktrees removed', { count }),
+    leftoversRemoved: (count) => log.info('leftovers removed', { count }),
   }
 }

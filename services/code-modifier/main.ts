@@ -8,6 +8,7 @@ import { readPublicKeyFile } from '../platform/warrant/keys.ts'
 import { Changes } from './changes.ts'
 import { createEvents } from './events.ts'
 import { openCommitSigner } from './git/signature.ts'
+import { runRecipe } from './recipes/run.ts'
 import { createCodeModifier } from './service.ts'
 import { settingsFrom } from './settings.ts'
 import { createTargets } from './targets.ts'
@@ -29,6 +30,7 @@ export const start: StartService = async (context) => {
     dataFolder: settings.dataFolder,
     benchmarkRuns: settings.benchmarkRuns,
     environment: context.env,
+    runRecipe,
     journal,
     targets,
     signer,

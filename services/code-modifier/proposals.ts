@@ -27,16 +27,23 @@ export class Proposals {
 
   /** Waits for the proposal, beginning it if need be. Errors: those of the work; the watcher's reason when it stops waiting. */
   async join(id: string, watcher: Watcher, work: Work): Promise<ChangeState> {
-    const entry = this.#underWay.get(id) ?? this.#begin(id, work)
+    for (;;) {
+      const known = this.#underWay.get(id)
+      if (known === undefined || !known.abandon.signal.aborted)
+        return this.#wait(known ?? this.#begin(id, work), watcher)
+      // One that was given up still clears its folders away; the next one has the same.
+      await unlessLeft(
+        watcher,
+        known.done.catch(() => undefined),
+      )
+    }
+  }
+
+  async #wait(entry: UnderWay, watcher: Watcher): Promise<ChangeState> {
     entry.watchers.add(watcher)
-    const left = Promise.withResolvers<never>()
-    const leave = () => left.reject(watcher.signal.reason)
-    watcher.signal.addEventListener('abort', leave, { once: true })
-    if (watcher.signal.aborted) leave()
     try {
-      return await Promise.race([entry.done, left.promise])
+      return await unlessLeft(watcher, entry.done)
     } finally {
-      watcher.signal.removeEventListener('abort', leave)
       entry.watchers.delete(watcher)
       if (entry.watchers.size === 0) entry.abandon.abort(new Error('nobody waits for the proposal any more'))
     }
@@ -59,5 +66,18 @@ export class Proposals {
     const entry = { watchers, done, abandon }
     this.#underWay.set(id, entry)
     return entry
+  }
+}
+
+/** Waits for `done`, and rejects with the watcher's reason as soon as they leave. */
+async function unlessLeft<T>({ signal }: Watcher, done: Promise<T>): Promise<T> {
+  const left = Promise.withResolvers<never>()
+  const leave = () => left.reject(signal.reason)
+  signal.addEventListener('abort', leave, { once: true })
+  if (signal.aborted) leave()
+  try {
+    return await Promise.race([done, left.promise])
+  } finally {
+    signal.removeEventListener('abort', leave)
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Client } from '@connectrpc/connect'
 import type { ExecutionSandboxService } from '../gen/nexus/execution_sandbox/v1/execution_sandbox_service_pb.ts'
@@ -8,16 +8,19 @@ import type { Clock } from '../platform/clock.ts'
 import { type Checkout, prepareCheckout } from '../platform/target/checkout.ts'
 import type { SyncedMirror } from '../platform/target/mirror.ts'
 import { digestOfProposal, type Proposal, type ProposalKey } from './change.ts'
-import { type Change, checkChange } from './check/check-change.ts'
+import { type Change, checkChange, checkPaths } from './check/check-change.ts'
+import { judged } from './check/judged.ts'
 import { measureBase, measureBoth } from './check/measure.ts'
 import { lintChange, testBase, testChange } from './check/run-tests.ts'
 import { Gates, Refused } from './gates.ts'
 import { diffOf } from './git/diff.ts'
 import { writeChangedTree } from './git/tree.ts'
 import type { RecipeChange, RecipeInput } from './recipes/outcome.ts'
-import { runRecipe } from './recipes/run.ts'
+import type { runRecipe } from './recipes/run.ts'
 
 const recipeTimeoutMs = 60_000
+const maxRefusalLength = 3000
+const maxRetries = 5
 const sandboxTierOrder = ['host', 'unshare', 'bubblewrap', 'docker']
 
 /** What proposing works with. */
@@ -28,6 +31,7 @@ export interface ProposeParts {
   readonly benchmarkRuns: number
   /** The process's environment; only what a package manager needs reaches the target's install command. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly runRecipe: typeof runRecipe
 }
 
 export interface ProposeRequest {
@@ -63,10 +67,12 @@ export async function proposeChange(request: ProposeRequest, parts: ProposeParts
       ...emptyProposal(request),
       checks: gates.checks,
       sandboxTier: weakestTier(gates),
-      refusal: error.message,
+      refusal: error.message.slice(0, maxRefusalLength),
     })
   } finally {
-    await Promise.all(Object.values(places).map((place) => rm(place, { recursive: true, force: true })))
+    // A program that was canceled may still write for a moment.
+    const options = { recursive: true, force: true, maxRetries }
+    await Promise.all(Object.values(places).map((place) => rm(place, options)))
   }
 }
 
@@ -89,8 +95,12 @@ async function throughGates(
     parameters,
     ...measured,
   }
-  const made = await askRecipe(request, input, gates)
-  const change = await changeOf(base.folder, made)
+  const made = await askRecipe(request, input, { gates, runRecipe: parts.runRecipe })
+  await checkPaths(
+    run,
+    made.files.map((file) => file.path),
+  )
+  const change = await changeOf(request, made)
   const findings = await checkChange(run, { base, change, made })
   const changed = await checkOut(request, parts, places.change)
   await writeChange(changed.folder, made)
@@ -99,7 +109,7 @@ async function throughGates(
   const benchmark = await measureBoth(run, { base, changed, runs: parts.benchmarkRuns, seedText: request.id })
   // In the folder of the base, because the profiles name its files.
   await writeChange(base.folder, made)
-  await confirmIdempotence(request, input, made, gates)
+  await confirmIdempotence(request, input, { made, gates, runRecipe: parts.runRecipe })
   const files = made.files.map((file) => ({ path: file.path, content: Buffer.from(file.content) }))
   const { text: diff, linesAdded, linesRemoved } = diffOf(change.files)
   return sealed({
@@ -146,30 +156,50 @@ function checkOut(request: ProposeRequest, parts: ProposeParts, folder: string):
   })
 }
 
-async function askRecipe(request: ProposeRequest, input: RecipeInput, gates: Gates): Promise<RecipeChange> {
-  const { intervention } = request.key
+interface Asking {
+  readonly gates: Gates
+  readonly runRecipe: typeof runRecipe
+}
+
+async function askRecipe(
+  request: ProposeRequest,
+  input: RecipeInput,
+  { gates, runRecipe }: Asking,
+): Promise<RecipeChange> {
   return gates.pass('recipe', async () => {
-    const outcome = await runRecipe(intervention, input, {
-      signal: request.signal,
-      timeoutMs: recipeTimeoutMs,
-    })
+    const outcome = await judged(() => runRecipe(request.key.intervention, input, threadOf(request)))
     if (outcome.kind !== 'change') throw new Refused(outcome.reason)
     return { result: outcome, detail: outcome.summary }
   })
 }
 
-/** Reads what the change replaces, and makes sure that it is what the recipe saw. */
-async function changeOf(folder: string, made: RecipeChange): Promise<Change> {
+function threadOf({ signal }: ProposeRequest) {
+  return { signal, timeoutMs: recipeTimeoutMs }
+}
+
+/** Reads from the commit what the change replaces, and makes sure that it is what the recipe saw in the worktree. */
+async function changeOf({ key, synced }: ProposeRequest, made: RecipeChange): Promise<Change> {
+  const listed = await synced.repository.listFiles(key.base)
+  const links = new Set(listed.filter(({ mode }) => mode === 'symlink').map(({ path }) => path))
   const files = await Promise.all(
     made.files.map(async ({ path: file, baseSha256, content }) => {
-      const bytes = await readFile(path.join(folder, file)).catch(() => null)
-      const sha256 = bytes === null ? null : createHash('sha256').update(bytes).digest('hex')
+      const link = withFolders(file).find((place) => links.has(place))
+      if (link !== undefined) throw new Refused(`${file} may not be changed: ${link} is a symbolic link`)
+      const bytes = await synced.repository.readFile(key.base, file)
+      const sha256 = bytes === undefined ? null : createHash('sha256').update(bytes).digest('hex')
       if (sha256 !== baseSha256) throw new Refused(`the recipe saw another ${file} than the base has`)
-      return { path: file, before: bytes === null ? null : bytes.toString('utf8'), after: content }
+      const before = bytes === undefined ? null : Buffer.from(bytes).toString('utf8')
+      return { path: file, before, after: content }
     }),
   )
   if (files.every(({ before, after }) => before === after)) throw new Refused('the recipe changed nothing')
   return { files }
+}
+
+/** The folders that a path is in, and itself. `withFolders('a/b')` is `['a', 'a/b']`. */
+function withFolders(file: string): string[] {
+  const parts = file.split('/')
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
 async function writeChange(folder: string, made: RecipeChange): Promise<void> {
@@ -184,12 +214,10 @@ async function writeChange(folder: string, made: RecipeChange): Promise<void> {
 async function confirmIdempotence(
   request: ProposeRequest,
   input: RecipeInput,
-  made: RecipeChange,
-  gates: Gates,
+  { made, gates, runRecipe }: Asking & { readonly made: RecipeChange },
 ): Promise<void> {
   await gates.pass('idempotence', async () => {
-    const options = { signal: request.signal, timeoutMs: recipeTimeoutMs }
-    const again = await runRecipe(request.key.intervention, input, options)
+    const again = await judged(() => runRecipe(request.key.intervention, input, threadOf(request)))
     const samePlace =
       again.kind === 'change' && again.place.path === made.place.path && again.place.name === made.place.name
     if (samePlace) throw new Refused(`a second run would change ${made.place.name} again`)

@@ -19,6 +19,8 @@ export interface Comparison {
 
 const resamples = 400
 const level = 0.95
+/** A change beyond this many times is told as this many. */
+const mostTimes = 1000
 
 /**
  * Compares an operation before and after. The interval is a percentile bootstrap (Efron 1979) that draws runs first and samples
@@ -27,9 +29,8 @@ const level = 0.95
  */
 export function compareRuns(operation: string, before: Runs, after: Runs, random: () => number): Comparison {
   const [allBefore, allAfter] = [sorted(before.flat()), sorted(after.flat())]
-  const changes = Array.from(
-    { length: resamples },
-    () => resampledMean(after, random) / resampledMean(before, random) - 1,
+  const changes = Array.from({ length: resamples }, () =>
+    relativeChange(resampledMean(before, random), resampledMean(after, random)),
   )
   const ordered = sorted(changes)
   return {
@@ -50,6 +51,12 @@ export function compareRuns(operation: string, before: Runs, after: Runs, random
 /** The smallest value that at least a share `q` does not exceed. `quantile([1, 2, 3, 4], 0.5)` is 2. Of nothing it is 0. */
 export function quantile(ordered: readonly number[], q: number): number {
   return ordered[Math.min(ordered.length - 1, Math.max(0, Math.ceil(q * ordered.length) - 1))] ?? 0
+}
+
+/** -0.5 is half of the time. What took no time that the clock can see, and now does, took `mostTimes` as long. */
+function relativeChange(before: number, after: number): number {
+  if (before > 0) return Math.min(after / before, mostTimes) - 1
+  return after > 0 ? mostTimes - 1 : 0
 }
 
 function resampledMean(runs: Runs, random: () => number): number {

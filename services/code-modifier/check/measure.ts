@@ -4,7 +4,7 @@ import type { Checkout } from '../../platform/target/checkout.ts'
 import { Refused } from '../gates.ts'
 import type { BenchmarkedOperation, RecipeInput } from '../recipes/outcome.ts'
 import { benchmarkFile, profileFolder, readSamples, runsByOperation, type Samples } from './benchmark.ts'
-import { type Comparison, compareRuns, quantile } from './compare.ts'
+import { type Comparison, compareRuns, quantile, type Runs } from './compare.ts'
 import { type CommandOutcome, runTargetCommand } from './run-command.ts'
 import type { GateRun } from './run-tests.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -82,7 +82,7 @@ export async function measureBoth(
         tier = outcome.tier
       }
     }
-    const result = compare(before, after, options.seedText)
+    const result = compare(runsByOperation(before), runsByOperation(after), options.seedText)
     refuseWorse(result)
     return { result, detail: describe(result), tier }
   })
@@ -109,12 +109,19 @@ function runBenchmark(
   return runTargetCommand(run.sandbox, command, run.signal)
 }
 
-function compare(before: readonly Samples[], after: readonly Samples[], seedText: string): Comparison[] {
+/** What is measured no longer cannot be compared, and what cannot be compared is not fine. */
+function compare(
+  before: ReadonlyMap<string, Runs>,
+  after: ReadonlyMap<string, Runs>,
+  seedText: string,
+): Comparison[] {
+  if (before.size === 0) throw new Refused("no operation is in every run of the target's benchmark")
   const random = seededRandom(seedText)
-  const afterwards = runsByOperation(after)
-  return [...runsByOperation(before)].flatMap(([operation, runs]) => {
-    const changed = afterwards.get(operation)
-    return changed === undefined ? [] : [compareRuns(operation, runs, changed, random)]
+  return [...before].map(([operation, runs]) => {
+    const changed = after.get(operation)
+    if (changed === undefined)
+      throw new Refused(`the target's benchmark does not measure ${operation} after the change`)
+    return compareRuns(operation, runs, changed, random)
   })
 }
 

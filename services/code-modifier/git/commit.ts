@@ -1,6 +1,6 @@
-import fs from 'node:fs'
 import git from 'isomorphic-git'
 import type { CommitSigner } from './signature.ts'
+import { wholeFiles } from './whole-files.ts'
 
 /** Whom commits are by. */
 export interface Committer {
@@ -39,7 +39,7 @@ export async function writeSignedCommit(
   const signature = signer.sign(Buffer.from(`${headers.join('\n')}\n${message}`))
   const signed = [...headers, `gpgsig ${signature.replaceAll('\n', '\n ')}`]
   const object = Buffer.from(`${signed.join('\n')}\n${message}`)
-  return git.writeObject({ fs, gitdir, type: 'commit', format: 'content', object })
+  return git.writeObject({ fs: wholeFiles, gitdir, type: 'commit', format: 'content', object })
 }
 
 /** A commit message: subject, body wrapped by its writer, then trailers. Line breaks in a trailer's value become blanks. */

@@ -1,5 +1,5 @@
-import fs from 'node:fs'
 import git, { type TreeEntry } from 'isomorphic-git'
+import { wholeFiles } from './whole-files.ts'
 
 /** A file of a tree as it is to be: its bytes, or null when it is to be gone. */
 export interface FileInTree {
@@ -17,9 +17,9 @@ export async function writeChangedTree(
   commit: string,
   files: readonly FileInTree[],
 ): Promise<string> {
-  const { commit: read } = await git.readCommit({ fs, gitdir, oid: commit })
+  const { commit: read } = await git.readCommit({ fs: wholeFiles, gitdir, oid: commit })
   const tree = await changeFolder(gitdir, read.tree, files)
-  return tree ?? (await git.writeTree({ fs, gitdir, tree: [] }))
+  return tree ?? (await git.writeTree({ fs: wholeFiles, gitdir, tree: [] }))
 }
 
 async function changeFolder(
@@ -29,7 +29,8 @@ async function changeFolder(
 ): Promise<string | undefined> {
   const entries = new Map<string, TreeEntry>()
   if (oid !== undefined)
-    for (const entry of (await git.readTree({ fs, gitdir, oid })).tree) entries.set(entry.path, entry)
+    for (const entry of (await git.readTree({ fs: wholeFiles, gitdir, oid })).tree)
+      entries.set(entry.path, entry)
   const below = Map.groupBy(files, ({ path }) => path.split('/', 1)[0] ?? path)
   for (const [name, inside] of below) {
     const entry = await changeEntry(gitdir, name, entries.get(name), inside)
@@ -37,7 +38,9 @@ async function changeFolder(
     else entries.set(name, entry)
   }
   // A folder without files does not exist in git.
-  return entries.size === 0 ? undefined : git.writeTree({ fs, gitdir, tree: [...entries.values()] })
+  return entries.size === 0
+    ? undefined
+    : git.writeTree({ fs: wholeFiles, gitdir, tree: [...entries.values()] })
 }
 
 async function changeEntry(
@@ -49,7 +52,7 @@ async function changeEntry(
   const [file] = files
   if (file !== undefined && file.path === name) {
     if (file.content === null) return undefined
-    const oid = await git.writeBlob({ fs, gitdir, blob: file.content })
+    const oid = await git.writeBlob({ fs: wholeFiles, gitdir, blob: file.content })
     return { path: name, oid, type: 'blob', mode: before?.type === 'blob' ? before.mode : '100644' }
   }
   const inside = files.map(({ path, content }) => ({ path: path.slice(name.length + 1), content }))

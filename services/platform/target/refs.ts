@@ -52,12 +52,20 @@ export async function moveBranch(
   }
   const file = path.join(gitFolder, 'refs', 'heads', ...move.branch.split('/'))
   await mkdir(path.dirname(file), { recursive: true })
-  await replaceFile(file, `${move.to}\n`)
+  // Beside the branches, since a file among them would be a branch, also when a crash leaves it there.
+  const temporary = path.join(gitFolder, `ref.tmp-${randomBytes(6).toString('hex')}`)
+  await replaceFile(file, `${move.to}\n`, temporary)
 }
 
-/** Writes a file so that a reader, and the disk after a crash, have the old content or the new, never a part. */
-export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`
+/**
+ * Writes a file so that a reader, and the disk after a crash, have the old content or the new, never a part. It is written as
+ * `temporary` first, which must be on the same disk and is gone afterwards.
+ */
+export async function replaceFile(
+  file: string,
+  content: string | Uint8Array,
+  temporary: string,
+): Promise<void> {
   try {
     const handle = await open(temporary, 'wx')
     try {
