@@ -7,33 +7,54 @@ import { isWrapper, References, symbolOf } from '../program/symbols.ts'
 
 /** Why the answer of an awaited `fetch` may be in use for longer than a call takes; undefined where it is read in place. */
 export function outlivesCall(target: TargetProgram, call: ts.CallExpression): string | undefined {
-  const awaited = awaitOf(call)
-  return awaited && lookAt(new References(target), target, awaited)
+  return lookAt(new References(target), target, call)
 }
 
-function awaitOf(call: ts.CallExpression): ts.AwaitExpression | undefined {
-  let node: ts.Node = call
-  // Not through `.then(…)`: what that gives is not the answer any more.
-  while (isWrapper(node.parent)) node = node.parent
-  return ts.isAwaitExpression(node.parent) ? node.parent : undefined
-}
-
+/** What happens to the answer, or to its promise, that an expression gives. */
 function lookAt(references: References, target: TargetProgram, node: ts.Node): string | undefined {
-  let value = node
-  while (isWrapper(value.parent)) value = value.parent
-  const { parent } = value
-  if (ts.isPropertyAccessExpression(parent) && parent.name.text === 'body')
-    return 'its answer is read as a stream'
+  const { parent } = node
+  if (isPassedThrough(parent, node)) return lookAt(references, target, parent)
+  if (ts.isPropertyAccessExpression(parent)) return lookAtMember(references, target, parent)
   if (ts.isReturnStatement(parent) || ts.isArrowFunction(parent))
     return 'its answer is handed on before it is read'
-  if (!ts.isVariableDeclaration(parent)) return undefined
-  if (!ts.isIdentifier(parent.name)) {
-    const takesBody = parent.name.elements.some(
-      (each) => !ts.isOmittedExpression(each) && (each.propertyName ?? each.name).getText() === 'body',
+  return ts.isVariableDeclaration(parent) ? lookAtName(references, target, parent.name) : undefined
+}
+
+/** `await …`, parentheses, `a ?? b`, `c ? a : b`. */
+function isPassedThrough(parent: ts.Node, node: ts.Node): boolean {
+  if (ts.isConditionalExpression(parent)) return parent.condition !== node
+  const isChoice =
+    ts.isBinaryExpression(parent) &&
+    [ts.SyntaxKind.QuestionQuestionToken, ts.SyntaxKind.BarBarToken].includes(parent.operatorToken.kind)
+  return isWrapper(parent) || ts.isAwaitExpression(parent) || isChoice
+}
+
+/** `answer.body`, or a link of the chain `fetch(url).catch(…).then((answer) => …)`. */
+function lookAtMember(
+  references: References,
+  target: TargetProgram,
+  member: ts.PropertyAccessExpression,
+): string | undefined {
+  const { text } = member.name
+  const call = member.parent
+  if (text === 'body') return 'its answer is read as a stream'
+  if (!ts.isCallExpression(call) || call.expression !== member) return undefined
+  if (text === 'catch' || text === 'finally') return lookAt(references, target, call)
+  const [callback] = text === 'then' ? call.arguments : []
+  const isInline = callback && (ts.isArrowFunction(callback) || ts.isFunctionExpression(callback))
+  return isInline && callback.parameters[0]
+    ? lookAtName(references, target, callback.parameters[0].name)
+    : undefined
+}
+
+function lookAtName(references: References, target: TargetProgram, name: ts.BindingName): string | undefined {
+  if (!ts.isIdentifier(name)) {
+    const names = name.elements.map((each) =>
+      ts.isOmittedExpression(each) ? '' : (each.propertyName ?? each.name).getText(),
     )
-    return takesBody ? 'its answer is read as a stream' : undefined
+    return names.includes('body') ? 'its answer is read as a stream' : undefined
   }
-  const symbol = symbolOf(target.checker, parent.name)
+  const symbol = symbolOf(target.checker, name)
   for (const reference of symbol ? references.of(symbol) : []) {
     const reason = lookAt(references, target, reference)
     if (reason) return reason

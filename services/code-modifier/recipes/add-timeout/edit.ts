@@ -1,6 +1,7 @@
 import ts from 'typescript'
 import type { TargetProgram } from '../program/program.ts'
 import type { Span } from '../program/spans.ts'
+import { digits } from '../program/style.ts'
 import { bare, isConstant, symbolOf } from '../program/symbols.ts'
 import { type AbortableCall, hasTimeout } from './calls.ts'
 
@@ -146,8 +147,4 @@ function edit(node: ts.Node, text: string): TimeoutEdit {
 
 function unclear(reason: string): TimeoutEdit {
   return { kind: 'unclear', reason }
-}
-
-function digits(value: number): string {
-  return value < 10_000 ? String(value) : String(value).replace(/\B(?=(\d{3})+$)/g, '_')
 }

@@ -136,9 +136,9 @@ export function isPureFunction(name: string): boolean {
   return pureFunctions.has(name)
 }
 
-/** `new Date()` reads the clock; with arguments it does not. */
+/** `new Date()` reads the clock, with several arguments the time zone, and with one neither. */
 export function isPureConstructor(name: string, argumentCount: number): boolean {
-  return pureConstructors.has(name) || (name === 'Date' && argumentCount > 0)
+  return pureConstructors.has(name) || (name === 'Date' && argumentCount === 1)
 }
 
 /** A name of the library that may be mentioned without being called. */

@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { bare } from '../program/symbols.ts'
+import { bare, isAssignment, isStep } from '../program/symbols.ts'
 import { isData, isDeepReadonly, isPrimitive } from './data-types.ts'
 import { memoizedBy } from './memo.ts'
 import { type Examined, obstaclesIn } from './purity.ts'
@@ -52,20 +52,8 @@ export function* constantObstacle(
 /** Whether a variable is given a new value here. */
 function isGiven(node: ts.Identifier): boolean {
   const { parent } = node
-  if (ts.isBinaryExpression(parent)) {
-    const { kind } = parent.operatorToken
-    return (
-      bare(parent.left) === node &&
-      kind >= ts.SyntaxKind.FirstAssignment &&
-      kind <= ts.SyntaxKind.LastAssignment
-    )
-  }
-  if (ts.isPostfixUnaryExpression(parent)) return true
-  if (ts.isPrefixUnaryExpression(parent)) {
-    return (
-      parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken
-    )
-  }
+  if (isAssignment(parent)) return bare(parent.left) === node
+  if (isStep(parent)) return true
   const isLoop = ts.isForOfStatement(parent) || ts.isForInStatement(parent)
   return (isLoop && parent.initializer === node) || isInAssignmentPattern(node)
 }

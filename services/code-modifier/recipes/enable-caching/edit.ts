@@ -5,7 +5,7 @@ import { matchesAny } from '../../../platform/target/globs.ts'
 import type { ChangedFile } from '../outcome.ts'
 import { pathOf, placeOf } from '../program/program.ts'
 import { changeFile, type Span } from '../program/spans.ts'
-import { importPlace, specifierOf, styleOf } from '../program/style.ts'
+import { digits, importPlace, specifierOf, styleOf } from '../program/style.ts'
 import { codeOf, type NamedFunction } from '../program/symbols.ts'
 import { memoizeText } from './memo.ts'
 import type { View } from './view.ts'
@@ -127,9 +127,4 @@ function declarationSpans(
     `function ${uncachedName(name)}${signature}`,
   ]
   return [{ start: at, end: at, text: lines.join(newline) }]
-}
-
-/** 600000 is written 600_000. */
-function digits(value: number): string {
-  return value < 10_000 ? String(value) : String(value).replace(/\B(?=(\d{3})+$)/g, '_')
 }

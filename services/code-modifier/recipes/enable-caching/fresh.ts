@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { bare, codeOf, functionOf, isLocal, symbolOf } from '../program/symbols.ts'
+import { bare, codeOf, functionOf, isAssignment, isLocal, symbolOf } from '../program/symbols.ts'
 import { isPureConstructor, libraryOwner } from './built-ins.ts'
 import { holdsPrimitives, isPrimitive } from './data-types.ts'
 import type { View } from './view.ts'
@@ -151,12 +151,8 @@ function isFreshVariable(search: Search, node: ts.Identifier): boolean {
 function assignedTo(view: View, symbol: ts.Symbol): ts.Expression[] {
   return view.references.of(symbol).flatMap((node) => {
     const { parent } = node
-    return ts.isBinaryExpression(parent) && isAssignment(parent) && parent.left === node ? [parent.right] : []
+    return isAssignment(parent) && parent.left === node ? [parent.right] : []
   })
-}
-
-function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean {
-  return kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
 }
 
 /** Whether the function around a node puts only fresh things into other things, so that what it made stays its own all the way down. */

@@ -106,3 +106,10 @@ test('a function may ask its own memo', () => {
   )
   assert.equal(paths(60), 1_548_008_755_920)
 })
+
+test('what does not keep to its type, or is very long, is computed each time', () => {
+  const { calls, kept } = counted()
+  const given = [{ tenant: 'a' }, { tenant: 'b' }, ['a'], Symbol('a'), () => 1, 'x'.repeat(100_000)]
+  for (const value of [...given, ...given]) kept(value as unknown as string)
+  assert.equal(calls.length, 2 * given.length)
+})

@@ -8,6 +8,8 @@ export interface MemoizeOptions {
   readonly ttlMs: number
 }
 
+const maxKeyLength = 4_096
+
 /**
  * Keeps the results of a function that depends on its arguments only, and gives the kept one when the same arguments come again.
  * All callers get the same result, so none may change it. An error is not kept: the next call tries again.
@@ -19,7 +21,8 @@ export function memoize<Arguments extends readonly Primitive[], Result>(
   // A Map remembers the order in which its keys were set: the first is the one that was asked for longest ago.
   const kept = new Map<string, { readonly result: Result; readonly untilMs: number }>()
   return (...args) => {
-    const key = args.map(textOf).join()
+    const key = keyOf(args)
+    if (key === undefined) return compute(...args)
     const found = kept.get(key)
     kept.delete(key)
     if (found !== undefined && performance.now() < found.untilMs) {
@@ -34,9 +37,19 @@ export function memoize<Arguments extends readonly Primitive[], Result>(
   }
 }
 
-/** A text that no other value has: `1` is not `"1"`, `0` is not `-0`, `["a", "b"]` is not `["a,b"]`. */
-function textOf(value: Primitive): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'bigint') return `${value}n`
-  return Object.is(value, -0) ? '-0' : String(value)
+/**
+ * A text that no other arguments have: `1` is not `"1"`, `0` is not `-0`, `["a", "b"]` is not `["a,b"]`. None where the text would be
+ * long, or where an argument from outside does not keep to its type.
+ */
+function keyOf(args: readonly unknown[]): string | undefined {
+  let key = ''
+  for (const value of args) {
+    if (typeof value === 'string') key += value.length > maxKeyLength ? value : JSON.stringify(value)
+    else if (typeof value === 'bigint') key += `${value}n`
+    else if (typeof value === 'symbol' || Object(value) === value) return undefined
+    else key += Object.is(value, -0) ? '-0' : String(value)
+    if (key.length > maxKeyLength) return undefined
+    key += ','
+  }
+  return key
 }

@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { bare, functionOf, isConstant, isLocal, symbolOf } from '../program/symbols.ts'
+import { bare, functionOf, isAssignment, isConstant, isLocal, isStep, symbolOf } from '../program/symbols.ts'
 import { effectOfMember, isKnownName, isPureConstructor, isPureFunction, libraryOwner } from './built-ins.ts'
 import { constantObstacle } from './constants.ts'
 import { isFresh } from './fresh.ts'
@@ -24,6 +24,9 @@ const syntaxObstacles: ReadonlyMap<ts.SyntaxKind, string> = new Map([
   [ts.SyntaxKind.SetAccessor, 'declares an accessor'],
   [ts.SyntaxKind.WithStatement, 'uses `with`'],
   [ts.SyntaxKind.ImportKeyword, 'imports while it runs'],
+  [ts.SyntaxKind.JsxElement, 'makes JSX'],
+  [ts.SyntaxKind.JsxSelfClosingElement, 'makes JSX'],
+  [ts.SyntaxKind.JsxFragment, 'makes JSX'],
   [ts.SyntaxKind.DebuggerStatement, 'stops for a debugger'],
 ])
 
@@ -124,8 +127,11 @@ function* obstaclesOfOwnName(
     else yield { what: `reads ${quote(node)}, which is taken out of something else`, node }
     return
   }
-  if (ts.isSourceFile(declaration)) return
-  yield { what: `uses ${quote(node)}, whose code is not a plain function`, node }
+  const { parent } = node
+  const isModule = ts.isSourceFile(declaration) && !declaration.fileName.endsWith('.json')
+  // Of a module imported by namespace the member is judged; the whole of it cannot be.
+  if (isModule && ts.isPropertyAccessExpression(parent) && parent.expression === node) return
+  yield { what: `uses ${quote(node)}, which is neither a plain function nor plain data`, node }
 }
 
 /** A call may go to what was examined, or to what the library promises. Names are judged where they stand; this judges the rest. */
@@ -294,18 +300,9 @@ function* obstaclesOfChange(view: View, node: ts.Node): Generator<Obstacle> {
 }
 
 function changedBy(node: ts.Node): readonly ts.Expression[] {
-  if (ts.isBinaryExpression(node)) {
-    const { kind } = node.operatorToken
-    const isAssignment = kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
-    return isAssignment ? targetsOf(node.left) : []
-  }
+  if (isAssignment(node)) return targetsOf(node.left)
   if (ts.isDeleteExpression(node)) return [node.expression]
-  if (ts.isPostfixUnaryExpression(node)) return [node.operand]
-  if (ts.isPrefixUnaryExpression(node)) {
-    const changesIt =
-      node.operator === ts.SyntaxKind.PlusPlusToken || node.operator === ts.SyntaxKind.MinusMinusToken
-    return changesIt ? [node.operand] : []
-  }
+  if (isStep(node)) return [node.operand]
   if (ts.isForOfStatement(node) || ts.isForInStatement(node)) {
     return ts.isVariableDeclarationList(node.initializer) ? [] : targetsOf(node.initializer)
   }

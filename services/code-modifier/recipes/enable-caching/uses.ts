@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { bare, functionOf, isWrapper, symbolOf } from '../program/symbols.ts'
+import { bare, functionOf, isAssignment, isStep, isWrapper, symbolOf } from '../program/symbols.ts'
 import { effectOfMember, isPureConstructor, isPureFunction, libraryOwner } from './built-ins.ts'
 import { holdsPrimitives, isDeepReadonly, isPrimitive } from './data-types.ts'
 import { type Obstacle, quote, type View } from './view.ts'
@@ -12,19 +12,35 @@ export interface FollowOptions {
   readonly strict: boolean
 }
 
+const choices = [
+  ts.SyntaxKind.QuestionQuestionToken,
+  ts.SyntaxKind.BarBarToken,
+  ts.SyntaxKind.AmpersandAmpersandToken,
+  ts.SyntaxKind.CommaToken,
+]
+
+const comparisons = [
+  ts.SyntaxKind.EqualsEqualsEqualsToken,
+  ts.SyntaxKind.ExclamationEqualsEqualsToken,
+  ts.SyntaxKind.EqualsEqualsToken,
+  ts.SyntaxKind.ExclamationEqualsToken,
+]
+
 interface Follow extends FollowOptions {
+  /** A result is a new object each time until it is kept; then two may be the same one. */
+  readonly isResult: boolean
   readonly view: View
   readonly seen: Set<ts.Node>
 }
 
 /** How a value might be changed by what happens to this expression, as in "is given to `sort`, which may change it"; undefined where it cannot be. */
 export function changeOfValue(view: View, node: ts.Expression, options: FollowOptions): Obstacle | undefined {
-  return follow({ ...options, view, seen: new Set() }, node)
+  return follow({ ...options, view, isResult: false, seen: new Set() }, node)
 }
 
 /** The same for whatever a function gives: every place that names the function is looked at. */
 export function changeOfResult(view: View, symbol: ts.Symbol, options: FollowOptions): Obstacle | undefined {
-  return followCalls({ ...options, view, seen: new Set() }, symbol)
+  return followCalls({ ...options, view, isResult: true, seen: new Set() }, symbol)
 }
 
 function followCalls(context: Follow, symbol: ts.Symbol): Obstacle | undefined {
@@ -154,9 +170,24 @@ function followArgument(
   }
   if (isKnownPut(view, callee, symbol))
     return followReceiver(context, callee as ts.PropertyAccessExpression, node)
-  const type = view.checker.getContextualType(node)
-  if (!context.strict && type && acceptsOnlyToRead(view, type)) return undefined
+  if (!context.strict && readsOnly(view, call, position)) return undefined
   return found(`is given to ${quote(call.expression)}, which may change it`, node)
+}
+
+/**
+ * Whether code that cannot be looked into only reads what it gets here: by the type of its parameter, or because it is Node's own, which changes
+ * nothing whose type is read only. A generic type or `any` of someone else promises nothing.
+ */
+function readsOnly(view: View, call: ts.CallExpression | ts.NewExpression, position: number): boolean {
+  const declaration = view.checker.getResolvedSignature(call)?.declaration
+  const parameter = declaration?.parameters[Math.min(position, declaration.parameters.length - 1)]
+  if (!declaration || !parameter || !ts.isParameter(parameter)) return false
+  const file = declaration.getSourceFile()
+  if (view.program.isSourceFileDefaultLibrary(file)) return false
+  if (file.fileName.includes('/@types/node/')) return true
+  const whole = view.checker.getTypeAtLocation(parameter)
+  const type = parameter.dotDotDotToken ? view.checker.getIndexTypeOfType(whole, ts.IndexKind.Number) : whole
+  return type !== undefined && ((type.flags & ts.TypeFlags.Unknown) !== 0 || acceptsOnlyToRead(view, type))
 }
 
 /** Calls of the library that only read what they are given: `JSON.stringify(value)`, `new Set(value)`, `Object.keys(value)`, `[].concat(value)`. */
@@ -204,9 +235,8 @@ function isCopy(view: View, type: ts.Type): boolean {
   return inside.length > 0 && inside.every((each) => isDeepReadonly(view.checker, each) || isCopy(view, each))
 }
 
-/** What receives a read-only value and is itself of an unknown type, of a read-only type or a copy will not change it. */
+/** What receives a read-only value and is itself of a read-only type, or a copy, will not change it. */
 function acceptsOnlyToRead(view: View, type: ts.Type): boolean {
-  if (type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) return true
   return isDeepReadonly(view.checker, type) || isCopy(view, type)
 }
 
@@ -222,7 +252,8 @@ function followName(context: Follow, name: ts.BindingName, from: ts.Node): Obsta
   seen.add(name)
   const type = view.checker.getTypeAtLocation(name)
   if (isPrimitive(type)) return undefined
-  if (!strict && !acceptsOnlyToRead(view, type)) {
+  const isUntyped = (type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0
+  if (!strict && !isUntyped && !acceptsOnlyToRead(view, type)) {
     return found(`becomes ${quote(name)}, whose type allows changes`, from)
   }
   const symbol = symbolOf(view.checker, name)
@@ -259,27 +290,26 @@ function followOperator(
   parent: ts.BinaryExpression,
   node: ts.Expression,
 ): Obstacle | undefined {
+  if (isAssignment(parent)) return parent.left === node ? undefined : followAssigned(context, parent, node)
   const { kind } = parent.operatorToken
-  const isAssignment = kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
-  if (isAssignment && parent.left === node) return undefined
-  if (isAssignment) {
-    const target = bare(parent.left)
-    if (ts.isIdentifier(target)) {
-      const declaration = symbolOf(context.view.checker, target)?.valueDeclaration
-      if (declaration && ts.isVariableDeclaration(declaration))
-        return followName(context, declaration.name, node)
-    }
-    if (!context.strict && acceptsOnlyToRead(context.view, context.view.checker.getTypeAtLocation(target)))
-      return undefined
-    return found(`is put into ${quote(target)}, where it cannot be followed`, node)
-  }
-  const choices = [
-    ts.SyntaxKind.QuestionQuestionToken,
-    ts.SyntaxKind.BarBarToken,
-    ts.SyntaxKind.AmpersandAmpersandToken,
-    ts.SyntaxKind.CommaToken,
-  ]
-  return choices.includes(kind) ? follow(context, parent) : undefined
+  if (choices.includes(kind)) return follow(context, parent)
+  const other = parent.left === node ? parent.right : parent.left
+  const comparesIdentity =
+    comparisons.includes(kind) && !isPrimitive(context.view.checker.getTypeAtLocation(other))
+  return context.isResult && comparesIdentity ? found('is compared by identity', parent) : undefined
+}
+
+function followAssigned(
+  context: Follow,
+  parent: ts.BinaryExpression,
+  node: ts.Expression,
+): Obstacle | undefined {
+  const { view } = context
+  const target = bare(parent.left)
+  const declaration = ts.isIdentifier(target) ? symbolOf(view.checker, target)?.valueDeclaration : undefined
+  if (declaration && ts.isVariableDeclaration(declaration)) return followName(context, declaration.name, node)
+  if (!context.strict && acceptsOnlyToRead(view, view.checker.getTypeAtLocation(target))) return undefined
+  return found(`is put into ${quote(target)}, where it cannot be followed`, node)
 }
 
 /** What stays: literals that the value becomes a part of, and positions that only look at it. */
@@ -335,26 +365,9 @@ function followSpread(
 function isWritten(node: ts.Expression): boolean {
   const { parent } = node
   if (isWrapper(parent)) return isWritten(parent)
-  if (ts.isBinaryExpression(parent)) {
-    const { kind } = parent.operatorToken
-    return (
-      parent.left === node && kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
-    )
-  }
-  if (ts.isPrefixUnaryExpression(parent)) {
-    return (
-      parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken
-    )
-  }
-  if (ts.isArrayLiteralExpression(parent)) {
-    const { parent: outer } = parent
-    return (
-      ts.isBinaryExpression(outer) &&
-      outer.left === parent &&
-      outer.operatorToken.kind === ts.SyntaxKind.EqualsToken
-    )
-  }
-  return ts.isPostfixUnaryExpression(parent) || ts.isDeleteExpression(parent)
+  if (isAssignment(parent)) return parent.left === node
+  if (ts.isArrayLiteralExpression(parent)) return isAssignment(parent.parent) && parent.parent.left === parent
+  return isStep(parent) || ts.isDeleteExpression(parent)
 }
 
 function found(what: string, node: ts.Node): Obstacle {

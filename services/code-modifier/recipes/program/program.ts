@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import ts from 'typescript'
@@ -114,13 +114,17 @@ function readConfig(folder: string): { options: ts.CompilerOptions; fileNames: r
 }
 
 /** The types of Node come with the target; where it has none, NEXUS's own serve. */
-function withNodeTypes(folder: string, options: ts.CompilerOptions): ts.CompilerOptions {
-  if (existsSync(path.join(folder, 'node_modules', '@types', 'node'))) return options
+function withNodeTypes(folder: string, given: ts.CompilerOptions): ts.CompilerOptions {
+  const targetTypes = path.join(folder, 'node_modules', '@types')
+  // Before TypeScript 6 all packages of types counted where none was named; a target may still mean that.
+  const found = existsSync(targetTypes) ? readdirSync(targetTypes).filter((name) => /^[a-z]/.test(name)) : []
+  const options = { ...given, types: given.types ?? found }
+  if (found.includes('node')) return options
   const ownTypes = path.dirname(
     path.dirname(createRequire(import.meta.url).resolve('@types/node/package.json')),
   )
-  const typeRoots = [...(options.typeRoots ?? [path.join(folder, 'node_modules', '@types')]), ownTypes]
-  return { ...options, typeRoots, types: [...new Set([...(options.types ?? []), 'node'])] }
+  const typeRoots = [...(options.typeRoots ?? [targetTypes]), ownTypes]
+  return { ...options, typeRoots, types: [...new Set([...options.types, 'node'])] }
 }
 
 function sourceFiles(folder: string, sources: readonly string[]): string[] {

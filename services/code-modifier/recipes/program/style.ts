@@ -58,3 +58,8 @@ export function importPlace(file: ts.SourceFile, specifier: string): { at: numbe
   if (before ?? last) return { at: (before ?? (last as ts.ImportDeclaration)).end, isFirst: false }
   return { at: file.statements[0]?.getStart(file, true) ?? 0, isFirst: true }
 }
+
+/** A number as source text: 600000 is written 600_000. */
+export function digits(value: number): string {
+  return value < 10_000 ? String(value) : String(value).replace(/\B(?=(\d{3})+$)/g, '_')
+}

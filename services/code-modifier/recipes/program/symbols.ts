@@ -41,6 +41,20 @@ export function isWrapper(
   )
 }
 
+/** `a = b`, `a += b`, `a ??= b`, … */
+export function isAssignment(node: ts.Node): node is ts.AssignmentExpression<ts.AssignmentOperatorToken> {
+  if (!ts.isBinaryExpression(node)) return false
+  const { kind } = node.operatorToken
+  return kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
+}
+
+/** `a++`, `--a`. */
+export function isStep(node: ts.Node): node is ts.PrefixUnaryExpression | ts.PostfixUnaryExpression {
+  if (ts.isPostfixUnaryExpression(node)) return true
+  if (!ts.isPrefixUnaryExpression(node)) return false
+  return node.operator === ts.SyntaxKind.PlusPlusToken || node.operator === ts.SyntaxKind.MinusMinusToken
+}
+
 /** Every node below (and with) this one, types left out. */
 export function* codeOf(node: ts.Node): Generator<ts.Node> {
   yield node
