@@ -40,7 +40,12 @@ export function awaitedCalls(target: TargetProgram): AwaitedCalls {
 function notAwaited(target: TargetProgram, awaited: readonly ts.CallExpression[]): string[] {
   const calls = target.sources.flatMap((file) => [...codeOf(file)].filter(ts.isCallExpression))
   return calls
-    .filter((node) => !awaited.includes(node) && abortableCall(target, node)?.isFetch)
+    .filter(
+      (node) =>
+        !awaited.includes(node) &&
+        node.expression.getText() === 'fetch' &&
+        abortableCall(target, node)?.isFetch,
+    )
     .map(
       (node) => `${node.expression.getText()} (${placeOf(target, node)}) is not awaited where it is called`,
     )
