@@ -131,9 +131,9 @@ export class Changes {
   /** Fast-forwards the target branch. Errors: ConnectError not_found, permission_denied, failed_precondition. */
   async promote(id: string, envelope: string): Promise<ChangeState> {
     return this.#alone(id, async (state, gitdir) => {
+      if (state.reverting !== undefined) throw precondition(`change ${id} was reverted`)
       if (state.promoted) return state
       if (state.commit === undefined) throw precondition(`change ${id} is not committed`)
-      if (state.reverting !== undefined) throw precondition(`change ${id} was reverted`)
       const { targetBranch: branch, base, intervention } = state.proposal
       const head = await readBranch(gitdir, branch)
       // A promotion that a crash cut off has moved the branch already: what is left is to journal it, whatever the warrant's age.
