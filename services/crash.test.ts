@@ -7,7 +7,14 @@ import git from 'isomorphic-git'
 import { type Objective, ObjectiveState } from './gen/nexus/meta_controller/v1/objective_pb.ts'
 import { eventually, seededRandom } from './platform/eventually.testing.ts'
 import { verifyExport } from './platform/journal/export.ts'
-import { createSystem, type Nexus, processesOf, type System, untilTargetReady } from './system.testing.ts'
+import {
+  createSystem,
+  type Nexus,
+  processesOf,
+  type System,
+  untilServed,
+  untilTargetReady,
+} from './system.testing.ts'
 
 const seed = Number(process.env.NEXUS_CRASH_SEED ?? 20261122)
 const kills = Number(process.env.NEXUS_CRASH_KILLS ?? 4)
@@ -15,6 +22,8 @@ const kills = Number(process.env.NEXUS_CRASH_KILLS ?? 4)
 const longestLifeMs = 25_000
 const killsPerObjective = 5
 const endWithinMs = 180_000
+/** An observation of 5 s has then seen the traffic that it needs. */
+const enoughCalls = 400
 
 test(`killed ${kills} times at random moments (seed ${seed}), every objective ends right`, {
   timeout: kills * 60_000 + 300_000,
@@ -46,6 +55,7 @@ test(`killed ${kills} times at random moments (seed ${seed}), every objective en
 async function playObjective(system: System, random: () => number, wanted: number) {
   let nexus = await system.start()
   await untilTargetReady(nexus)
+  await untilServed(system, enoughCalls)
   const { objectiveId } = await nexus.mind.submitObjective({
     goal: 'reduce_latency',
     intervention: 'enable_caching',

@@ -8,26 +8,31 @@ import {
   type Nexus,
   type System,
   type SystemOptions,
+  untilServed,
   untilTargetReady,
 } from './system.testing.ts'
 import type { Traffic } from './walkthrough/traffic.ts'
 
 /** The walk-through's outcome is not scripted: change the world, and NEXUS comes to another end. */
 
-const timeout = 180_000
+const timeout = 300_000
+/** So many that an observation of 20 s, at 60 calls a second, has seen nothing but traffic. */
+const enoughCalls = 1300
+const observeSeconds = '20'
 
 async function inWorld(
   t: TestContext,
   options: SystemOptions,
   play: (world: { system: System; nexus: Nexus; traffic: Traffic }) => Promise<void>,
 ): Promise<void> {
-  const system = await createSystem(options)
+  const system = await createSystem({ ...options, env: { NEXUS_OBSERVE_SECONDS: observeSeconds } })
   t.after(system.close)
   const nexus = await system.start()
   t.after(() => nexus.end('SIGTERM'))
   await untilTargetReady(nexus)
   const traffic = system.startTraffic()
   t.after(traffic.stop)
+  await untilServed(system, enoughCalls)
   await play({ system, nexus, traffic })
 }
 
@@ -105,7 +110,7 @@ test('with traffic cut, the canary ends in "not enough evidence", and the change
 test('a canary that returns gRPC errors under HTTP 200 is aborted within seconds', { timeout }, async (t) => {
   const hasty = (copy: string) =>
     edit(copy, 'nexus.yaml', 'add_timeout: {}', 'add_timeout: { timeout_ms: 50 }')
-  await inWorld(t, { edit: hasty, env: { NEXUS_OBSERVE_SECONDS: '12' } }, async ({ nexus }) => {
+  await inWorld(t, { edit: hasty }, async ({ nexus }) => {
     const objective = await toTheEnd(nexus, { goal: 'reduce_tail_latency', intervention: 'add_timeout' })
     assert.equal(objective.state, ObjectiveState.ABORTED, objective.reason)
     const { deployments } = await nexus.feet.listDeployments({})

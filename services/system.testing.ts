@@ -183,6 +183,25 @@ export async function untilTargetReady(nexus: Nexus): Promise<void> {
   )
 }
 
+/** Waits until the storefront's customers have made so many calls. */
+export async function untilServed(system: System, requests: number): Promise<void> {
+  await eventually(
+    `the storefront has served ${requests} calls`,
+    async () => (await servedBy(system)) >= requests,
+    120_000,
+  )
+}
+
+async function servedBy(system: System): Promise<number> {
+  const url = `http://127.0.0.1:${system.env.NEXUS_LOCAL_METRICS_PORT}/metrics`
+  const text = await fetch(url).then(
+    (response) => response.text(),
+    () => '',
+  )
+  const counts = [...text.matchAll(/^istio_requests_total\{.*grpc_response_status="0".*\} (\d+)$/gm)]
+  return counts.reduce((total, match) => total + Number(match[1]), 0)
+}
+
 /** Processes, other than this one, that run below a folder or name it in their arguments: `pid command`. Linux only. */
 export async function processesOf(folder: string): Promise<string[]> {
   const found: string[] = []

@@ -84,7 +84,7 @@ async function throughGates(
 ): Promise<Proposal> {
   const { synced, signal } = request
   const { manifest } = synced
-  const run = { sandbox: parts.sandbox, manifest, gates, signal }
+  const run = { sandbox: parts.sandbox, dataFolder: parts.dataFolder, manifest, gates, signal }
   const parameters = permitted(request)
   const base = await checkOut(request, parts, places.base)
   await testBase(run, base)

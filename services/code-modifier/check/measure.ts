@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Checkout } from '../../platform/target/checkout.ts'
 import { Refused } from '../gates.ts'
 import type { BenchmarkedOperation, RecipeInput } from '../recipes/outcome.ts'
 import { benchmarkFile, profileFolder, readSamples, runsByOperation, type Samples } from './benchmark.ts'
 import { type Comparison, compareRuns, quantile, type Runs } from './compare.ts'
-import { type CommandOutcome, runTargetCommand } from './run-command.ts'
+import { type CommandOutcome, insideRoot, runTargetCommand } from './run-command.ts'
 import type { GateRun } from './run-tests.ts'
 import { seededRandom } from './seeded-random.ts'
 
@@ -34,13 +35,19 @@ export async function measureBase(run: GateRun, base: Checkout, folder: string):
     for (const [name, content] of outcome.files) {
       if (!name.endsWith('.cpuprofile')) continue
       const place = path.join(folder, path.basename(name))
-      await writeFile(place, content)
+      await writeFile(place, asOnHost(content, run.dataFolder))
       profiles.push(place)
     }
     const benchmark = operationsOf(samples)
     const detail = `${benchmark.length} operations measured under the profiler in ${(outcome.durationMs / 1000).toFixed(1)} s`
     return { result: { profiles, benchmark }, detail, tier: outcome.tier }
   })
+}
+
+/** A profile names the files as they are called inside; a recipe knows them as they are called here. */
+function asOnHost(profile: Uint8Array, dataFolder: string): string {
+  const here = pathToFileURL(dataFolder).href
+  return Buffer.from(profile).toString('utf8').replaceAll(`"file://${insideRoot}/`, `"${here}/`)
 }
 
 function operationsOf(samples: Samples): BenchmarkedOperation[] {
@@ -98,6 +105,7 @@ function runBenchmark(
   const command = {
     argv: benchmark,
     checkout,
+    root: run.dataFolder,
     environment: run.manifest.environment,
     outputs: profiled ? [benchmarkFile, `${profileFolder}/*`] : [benchmarkFile],
     scratchEnvironment: {

@@ -9,6 +9,8 @@ import type { Checkout } from '../../platform/target/checkout.ts'
 export interface TargetCommand {
   readonly argv: readonly string[]
   readonly checkout: Checkout
+  /** The folder that holds the checkout and its dependencies; inside it is `insideRoot`. */
+  readonly root: string
   readonly environment: Readonly<Record<string, string>>
   /** Files to bring back from the scratch folder. */
   readonly outputs?: readonly string[]
@@ -27,6 +29,12 @@ export interface CommandOutcome {
   readonly tier: string
   readonly files: ReadonlyMap<string, Uint8Array>
 }
+
+/**
+ * What `root` is called inside. The same for every machine, so that it never lies where a sandbox has files of its own, and links
+ * between checkout and dependencies, which are relative, lead to the same places.
+ */
+export const insideRoot = '/target'
 
 const maxOutputBytes = 4 * 1024 * 1024
 const maxFileBytes = 64 * 1024 * 1024
@@ -58,12 +66,13 @@ export async function runTargetCommand(
   signal: AbortSignal,
 ): Promise<CommandOutcome> {
   const { folder, dependencies } = command.checkout
+  const inside = (place: string) => path.posix.join(insideRoot, path.relative(command.root, place))
   const mounted = dependencies === undefined ? [folder] : [folder, path.dirname(dependencies)]
   const request = {
     command: ['node', '-e', wrapper, '--', JSON.stringify(command.scratchEnvironment ?? {}), ...command.argv],
     environment: { ...command.environment },
-    workingDirectory: folder,
-    mounts: mounted.map((place) => ({ hostPath: place, path: place })),
+    workingDirectory: inside(folder),
+    mounts: mounted.map((place) => ({ hostPath: place, path: inside(place) })),
     outputs: [...(command.outputs ?? [])],
     limits: {
       wallTimeMs: command.wallTimeMs,

@@ -9,6 +9,8 @@ import { testsTold } from './tests-told.ts'
 /** What gates that run code of the target need. */
 export interface GateRun {
   readonly sandbox: Client<typeof ExecutionSandboxService>
+  /** Holds the checkouts and their dependencies. */
+  readonly dataFolder: string
   readonly manifest: Manifest
   readonly gates: Gates
   readonly signal: AbortSignal
@@ -43,6 +45,7 @@ export async function lintChange(run: GateRun, changed: Checkout): Promise<void>
     const command = {
       argv: lint,
       checkout: changed,
+      root: run.dataFolder,
       environment: run.manifest.environment,
       wallTimeMs: lintTimeMs,
     }
@@ -60,7 +63,7 @@ function runTests(run: GateRun, checkout: Checkout): Promise<CommandOutcome> {
   const { commands, environment } = run.manifest
   return runTargetCommand(
     run.sandbox,
-    { argv: commands.test, checkout, environment, wallTimeMs: testTimeMs },
+    { argv: commands.test, checkout, root: run.dataFolder, environment, wallTimeMs: testTimeMs },
     run.signal,
   )
 }

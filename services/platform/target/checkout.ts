@@ -53,8 +53,9 @@ export async function prepareCheckout(options: {
 /** The checkout that is there, unless its dependencies are gone: then it is removed, to be made anew. */
 async function readCheckout(folder: string): Promise<Checkout | undefined> {
   if ((await lstat(folder).catch(() => undefined)) === undefined) return undefined
-  const dependencies = await readlink(path.join(folder, 'node_modules')).catch(() => undefined)
-  if (dependencies === undefined) return { folder, dependencies }
+  const link = await readlink(path.join(folder, 'node_modules')).catch(() => undefined)
+  if (link === undefined) return { folder, dependencies: undefined }
+  const dependencies = path.resolve(folder, link)
   if ((await stat(dependencies).catch(() => undefined)) !== undefined) return { folder, dependencies }
   await rm(folder, { recursive: true, force: true })
   return undefined
@@ -62,7 +63,8 @@ async function readCheckout(folder: string): Promise<Checkout | undefined> {
 
 async function link(dependencies: string, folder: string): Promise<void> {
   try {
-    await symlink(dependencies, path.join(folder, 'node_modules'))
+    // Relative, so that it leads there too where a sandbox shows both folders under other names.
+    await symlink(path.relative(folder, dependencies), path.join(folder, 'node_modules'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     throw new TargetError(
