@@ -70,7 +70,7 @@ export interface KeyObjects {
   readonly other: KeyObject
 }
 
-function makeKeys(): KeyObjects {
+export function makeKeys(): KeyObjects {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   return {
     governor: privateKey,
@@ -79,10 +79,16 @@ function makeKeys(): KeyObjects {
   }
 }
 
-/** `keysFolder` lets several benches sign alike, so that the same commit has the same id in each. */
+export interface BenchOptions {
+  readonly files?: Readonly<Record<string, string>>
+  /** The folder of the commit signer's key, and the governor's keys: shared, the same commit has the same id in each bench. */
+  readonly keysFolder?: string
+  readonly keys?: KeyObjects
+}
+
 export async function makeBench(
   t: TestContext,
-  { files = shopFiles, keysFolder }: { files?: Readonly<Record<string, string>>; keysFolder?: string } = {},
+  { files = shopFiles, keysFolder, keys = makeKeys() }: BenchOptions = {},
 ): Promise<Bench> {
   const folder = await mkdtemp(path.join(tmpdir(), 'nexus-changes-'))
   const dataFolder = path.join(folder, 'data')
@@ -97,7 +103,6 @@ export async function makeBench(
     await journal.close()
     await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   })
-  const keys = makeKeys()
   const signer = openCommitSigner(keysFolder ?? path.join(dataFolder, 'keys'), email)
   const changesOn: Bench['changesOn'] = (on, parts) =>
     new Changes({ ...partsFor({ dataFolder, clock, targets, keys, signer }), journal: on, ...parts })
