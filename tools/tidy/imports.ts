@@ -7,20 +7,22 @@ export interface Import {
   readonly specifier: string
   readonly target: string | undefined
   readonly line: number
-  /** Erased before the program runs. */
-  readonly typeOnly: boolean
+  /** `type`: erased before the program runs. `process`: run by its name, in a process of its own. */
+  readonly kind: 'value' | 'type' | 'process'
 }
 
 /** All imports and re-exports of a file, those by `import()` and `new URL('./x.ts', import.meta.url)` too. */
 export function importsOf(source: Source): Import[] {
   const found: Import[] = []
   for (const node of nodesOf(source.tree)) {
-    const specifier = urlOf(node) ?? specifierOf(node)
+    const url = urlOf(node)
+    const specifier = url ?? specifierOf(node)
     if (specifier === undefined) continue
     const target = specifier.startsWith('.')
       ? path.posix.join(path.posix.dirname(source.path), specifier)
       : undefined
-    found.push({ specifier, target, line: lineOf(source, node), typeOnly: isTypeOnly(node) })
+    const kind = url !== undefined ? 'process' : isTypeOnly(node) ? 'type' : 'value'
+    found.push({ specifier, target, line: lineOf(source, node), kind })
   }
   return found
 }
@@ -71,8 +73,9 @@ const downward: Readonly<Record<string, readonly string[]>> = {
 /** Imports go one way: gen, platform, each service, the top of services; examples stand alone. */
 export function importDirection({ sources }: Project): Violation[] {
   return sources.flatMap((source) =>
-    importsOf(source).flatMap(({ target, line }) => {
-      const remedy = target === undefined ? undefined : wrongWay(source.path, target)
+    importsOf(source).flatMap(({ target, line, kind }) => {
+      const started = kind === 'process' && isTestOnly(source.path)
+      const remedy = target === undefined || started ? undefined : wrongWay(source.path, target)
       return remedy === undefined ? [] : [{ path: source.path, line, remedy }]
     }),
   )
@@ -154,7 +157,8 @@ export function declaredDependencies({ sources, texts }: Project): Violation[] {
   const undeclared: Violation[] = []
   for (const source of ours) {
     const forDevelopment = isTestOnly(source.path) || /^(bench|tools)\//.test(source.path)
-    for (const { specifier, line, typeOnly } of importsOf(source)) {
+    for (const { specifier, line, kind } of importsOf(source)) {
+      const typeOnly = kind === 'type'
       const name = packageOf(specifier)
       if (name === undefined) continue
       used.add(name)
@@ -169,9 +173,8 @@ export function declaredDependencies({ sources, texts }: Project): Violation[] {
     }
   }
   const everything = ours.map((source) => source.tree.text).join('\n')
-  const idle = Object.keys(dependencies).filter(
-    (name) => !used.has(name) && !everything.includes(`'${name}'`),
-  )
+  const isNamed = (name: string) => [`'${name}'`, `'${name}/`].some((text) => everything.includes(text))
+  const idle = Object.keys(dependencies).filter((name) => !used.has(name) && !isNamed(name))
   const remedyOf = (name: string) => `nothing imports the dependency ${name}: npm uninstall ${name}`
   return [...undeclared, ...idle.map((name) => ({ path: 'package.json', line: 1, remedy: remedyOf(name) }))]
 }

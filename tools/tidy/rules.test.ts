@@ -47,6 +47,7 @@ describe('imports', () => {
       'services/governor/a.ts': importOf('../platform/log.ts') + importOf('./policy/rules.ts'),
       'services/serve.ts': `const start = () => import('./governor/main.ts')`,
       'services/walkthrough/main.ts': importOf('../all.ts'),
+      'services/governor/run.test.ts': `spawn(new URL('../main.ts', import.meta.url))`,
       'bench/rank.ts': importOf('../services/knowledge-retriever/rank.ts'),
     }
     assert.deepEqual(brokenAt(importDirection, files), [])
