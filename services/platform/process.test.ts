@@ -119,3 +119,9 @@ test('a start that fails closes what it had opened and fails', async (t) => {
   assert.deepEqual(running.out(), ['draining', 'closed server', 'closed journal'])
   assert.match(running.log(), /the start failed/)
 })
+
+test('a start that fails says why also when what it had opened does not close', async (t) => {
+  const running = start(t, 'stuck-fail')
+  assert.deepEqual(await running.exit, { code: null, signal: 'SIGTERM' })
+  assert.match(running.log(), /^nexus: the start failed$/m)
+})

@@ -38,6 +38,7 @@ export async function runUntilSignal(
   const closers = new Closers()
   const unwatch = watchProcess(log, ending.resolve)
   const life: Life = { signal: draining.signal, closers, end: () => ending.resolve({ signal: undefined }) }
+  let failure: unknown
   try {
     // A signal during the start does not wait for it; what the start still adds is closed as it comes.
     const started = start(life)
@@ -45,9 +46,12 @@ export async function runUntilSignal(
     const early = await Promise.race([ending.promise, started])
     const { signal } = early ?? (await ending.promise)
     log.info('process_ending', { signal })
+  } catch (error) {
+    failure = error
+    throw error
   } finally {
     draining.abort()
-    await closeWithin(log, closers, maxCloseMs)
+    await closeWithin({ log, closers, maxCloseMs, failure })
     unwatch()
   }
 }
@@ -76,9 +80,17 @@ function watchProcess(log: Log, end: (ending: Ending) => void): () => void {
   }
 }
 
-async function closeWithin(log: Log, closers: Closers, maxCloseMs: number): Promise<void> {
+async function closeWithin(end: {
+  readonly log: Log
+  readonly closers: Closers
+  readonly maxCloseMs: number
+  readonly failure: unknown
+}): Promise<void> {
+  const { log, closers, maxCloseMs, failure } = end
   const overdue = setTimeout(() => {
     log.error('process_close_overdue', { closing: closers.current, max_close_ms: maxCloseMs })
+    // Whoever would have told why the start failed does not come to it any more.
+    if (failure instanceof Error) process.stderr.write(`nexus: ${failure.message}\n`)
     endAtOnce('SIGTERM')
   }, maxCloseMs)
   try {
