@@ -58,14 +58,25 @@ async function load(env: NodeJS.ProcessEnv): Promise<void> {
   })
 }
 
+/** Takes the export itself, or the reply of the REST API that holds it. */
 async function verifyJournal(file: string): Promise<void> {
-  const verdict = verifyExport(await readFile(file, 'utf8'))
+  const text = await readFile(file, 'utf8')
+  const verdict = verifyExport(journalIn(text) ?? text)
   if (verdict.ok) {
     process.stdout.write(`${file}: ${verdict.events} events, the chain is whole\n`)
     return
   }
   process.stderr.write(`${file}: line ${verdict.fault?.line}: ${verdict.fault?.reason}\n`)
   process.exitCode = 1
+}
+
+function journalIn(text: string): string | undefined {
+  try {
+    const { journal } = JSON.parse(text) as { journal?: unknown }
+    return typeof journal === 'string' ? journal : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Faults that a person can mend are told in one line; anything else is a bug and shows its stack. */
