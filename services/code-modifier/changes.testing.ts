@@ -80,6 +80,7 @@ export function makeKeys(): KeyObjects {
 }
 
 export interface BenchOptions {
+  readonly target?: string
   readonly files?: Readonly<Record<string, string>>
   /** The folder of the commit signer's key, and the governor's keys: shared, the same commit has the same id in each bench. */
   readonly keysFolder?: string
@@ -88,16 +89,16 @@ export interface BenchOptions {
 
 export async function makeBench(
   t: TestContext,
-  { files = shopFiles, keysFolder, keys = makeKeys() }: BenchOptions = {},
+  { target = 'shop', files = shopFiles, keysFolder, keys = makeKeys() }: BenchOptions = {},
 ): Promise<Bench> {
   const folder = await mkdtemp(path.join(tmpdir(), 'nexus-changes-'))
   const dataFolder = path.join(folder, 'data')
-  const originPath = path.join(folder, 'shop')
+  const originPath = path.join(folder, target)
   await makeOrigin(originPath, files)
   const clock = testClock()
-  const targets = createTargets(new Map([['shop', originPath]]), dataFolder)
-  const gitdir = targets.mirrorOf('shop')
-  await targets.sync('shop')
+  const targets = createTargets(new Map([[target, originPath]]), dataFolder)
+  const gitdir = targets.mirrorOf(target)
+  await targets.sync(target)
   const journal = await openJournal(`sqlite:${path.join(dataFolder, 'journal.sqlite')}`, { clock })
   t.after(async () => {
     await journal.close()
