@@ -254,7 +254,7 @@ export class Changes {
 
 function commitMessage(proposal: Proposal, warrantDigest: string): string {
   const gates = proposal.checks.map(({ name, detail }) => `- ${name}: ${detail.split('\n', 1)[0]}`)
-  return messageOf(`${proposal.intervention}: ${proposal.summary}`, ['Checks:', ...gates].join('\n'), {
+  return messageOf(subjectOf(proposal), [proposal.summary, '', 'Checks:', ...gates].join('\n'), {
     'Nexus-Change-Id': proposal.id,
     'Nexus-Objective-Id': proposal.objectiveId,
     'Nexus-Recipe': proposal.authorDetail,
@@ -263,8 +263,13 @@ function commitMessage(proposal: Proposal, warrantDigest: string): string {
   })
 }
 
+/** The first clause of the summary; the whole stands in the body. */
+function subjectOf({ intervention, summary }: Proposal): string {
+  return `${intervention}: ${summary.split(/: |\. /, 1)[0]}`
+}
+
 function revertMessage(proposal: Proposal, commit: string, reason: string): string {
-  return messageOf(`Revert ${proposal.intervention}: ${proposal.summary}`, reason, {
+  return messageOf(`Revert ${subjectOf(proposal)}`, reason, {
     'Nexus-Change-Id': proposal.id,
     'Nexus-Objective-Id': proposal.objectiveId,
     'Nexus-Reverts': commit,
