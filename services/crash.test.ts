@@ -19,8 +19,8 @@ import {
 const seed = Number(process.env.NEXUS_CRASH_SEED ?? 20261122)
 const kills = Number(process.env.NEXUS_CRASH_KILLS ?? 4)
 /** A kill comes at a random moment of the loop; an undisturbed loop takes about this long. */
-const longestLifeMs = 25_000
-const killsPerObjective = 5
+const longestLifeMs = 20_000
+const killsPerObjective = 6
 const endWithinMs = 180_000
 /** An observation of 5 s has then seen the traffic that it needs. */
 const enoughCalls = 400

@@ -45,6 +45,8 @@ export interface Observation {
   readonly services: readonly ServiceSignals[]
   readonly edges: readonly Edge[]
   readonly budgets: readonly BudgetSeen[]
+  /** Why the target does not run, in the deployer's words; absent when it does. */
+  readonly notReady?: string
 }
 
 const slotMs = 1000
@@ -54,6 +56,7 @@ const pollMs = 500
 const maxSlots = 120
 const inspectTimeoutMs = 60_000
 const governorTimeoutMs = 30_000
+const deployerTimeoutMs = 30_000
 
 /** Reads the target, its SLOs and their budgets, and its telemetry over the last `observeSeconds`. */
 export const observe: Stage<Observation> = async (state, context) => {
@@ -67,6 +70,7 @@ export const observe: Stage<Observation> = async (state, context) => {
   const governorOptions = { signal, timeoutMs: governorTimeoutMs }
   const slos = { target, documents: inspected.sloDocuments }
   await withRetry(() => peers.governor.applySlos(slos, governorOptions), context)
+  await untilReady(target, context)
   const services = await readSignals(inspected.services, context)
   const { budgets } = await withRetry(
     () => peers.governor.getErrorBudgets({ target }, governorOptions),
@@ -83,8 +87,27 @@ export const observe: Stage<Observation> = async (state, context) => {
     services,
     edges: await readEdges(nowMs, context),
     budgets: budgets.map(budgetSeen),
+    notReady: await whyNotReady(target, context),
   }
   return { result, message: messageOf(result) }
+}
+
+/** As after a restart of NEXUS; a target that takes longer is observed as it is, and that it is not ready is part of it. */
+const readyWithinMs = 20_000
+
+/**
+ * Waits until the target's stable version answers. One that has only just come up is given the time of an observation first:
+ * what its clients saw before says nothing about its code.
+ */
+async function untilReady(target: string, context: StageContext): Promise<void> {
+  const { clock, signal, observeSeconds } = context
+  const endMs = clock.monotonicMs() + readyWithinMs
+  for (let looks = 1; clock.monotonicMs() < endMs; looks++) {
+    const reason = await whyNotReady(target, context)
+    if (reason === undefined) return looks === 1 ? undefined : clock.sleep(observeSeconds * 1000, signal)
+    context.report(`${target} is not ready yet: ${reason}`)
+    await clock.sleep(pollMs, signal)
+  }
 }
 
 /** Waits until every service's telemetry covers the window, or patience ends. */
@@ -118,6 +141,13 @@ async function readEdges(nowMs: number, context: StageContext): Promise<Edge[]> 
   const startMs = nowMs - context.observeSeconds * 1000
   const edges = await edgesOf(context.signals, { startMs, endMs: nowMs })
   return edges.map(({ caller, service, requests }) => ({ caller, service, requests }))
+}
+
+async function whyNotReady(target: string, context: StageContext): Promise<string | undefined> {
+  const options = { signal: context.signal, timeoutMs: deployerTimeoutMs }
+  const { targets } = await withRetry(() => context.peers.deployer.listTargets({}, options), context)
+  const status = targets.find((one) => one.target === target)
+  return status === undefined || status.ready ? undefined : status.remark
 }
 
 function budgetSeen(budget: ErrorBudget): BudgetSeen {

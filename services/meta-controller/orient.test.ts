@@ -70,3 +70,12 @@ test('a quantile is judged by the latency SLO that is nearest to it', () => {
   const situation = understand(observed(20, 80, [budget, tail]), { targetMetric: 'latency_p99' })
   assert.deepEqual(situation.anomalies, [])
 })
+
+test('a target that does not run is told as that, and one that was restarted while it was watched is judged', () => {
+  const notReady = 'its program ended with exit code 1'
+  const silent = { ...observed(0, 0), notReady }
+  const { notEnough } = understand(silent, { targetMetric: 'latency_p95' })
+  assert.equal(notEnough, 'the target is not ready: its program ended with exit code 1')
+  const restarted = { ...observed(20), notReady }
+  assert.equal(understand(restarted, { targetMetric: 'latency_p95' }).anomalies.length, 1)
+})

@@ -62,7 +62,7 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
     allowedBadShare: 1 - (worst?.budget?.objective ?? 1),
     relatedKnowledge: [],
   }
-  const notEnough = whyNotEnough(metric, worst)
+  const notEnough = whyNotRunning(observation) ?? whyNotEnough(metric, worst)
   if (worst?.budget === undefined || worst.violation === undefined || notEnough !== undefined) {
     return { ...base, anomalies: [], remark: '', notEnough: notEnough ?? 'the target names no service' }
   }
@@ -72,6 +72,12 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
   const reference = metric === 'error_rate' ? 1 - worst.budget.objective : worst.budget.thresholdMs
   const anomaly = { service: worst.service, metric, value, reference, pValue: worst.violation.pValue, remark }
   return { ...base, anomalies: [anomaly], remark }
+}
+
+/** A target that does not run has no calls; that they are missing is not what has to be put right. */
+function whyNotRunning({ notReady, services }: Observation): string | undefined {
+  const served = services.some(({ slots }) => slots.some((slot) => slot.requests > 0))
+  return notReady === undefined || served ? undefined : `the target is not ready: ${notReady}`
 }
 
 function whyNotEnough(
