@@ -198,7 +198,7 @@ export const hostilePrograms: readonly HostileProgram[] = [
       try { for (let index = 0; index < 60000; index += 1) fs.closeSync(fs.openSync(path.join(scratch, 'n' + index), 'w')) } catch { process.exit(0) }
       setTimeout(() => escaped('60000 files'), 4000)`,
     outcomes: ['exited', 'file-limit'],
-    limits: { wallTimeMs: 20_000 },
+    limits: { wallTimeMs: 60_000 },
     contains: everywhere,
   },
   {
