@@ -1,10 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pino } from 'pino'
 import { describe, type StartedAll, startAll } from '../all.ts'
 import { type Environment, embeddedEnvironment, root } from '../embedded.ts'
 import { chassisSettings } from '../platform/chassis-settings.ts'
-import { DataFolderError } from '../platform/data-folder.ts'
+import { DataFolderError, lockDataFolder } from '../platform/data-folder.ts'
 import { createLog } from '../platform/log.ts'
 import { type Life, runUntilSignal } from '../platform/process.ts'
 import { readSettings } from '../platform/settings.ts'
@@ -45,7 +45,7 @@ export async function walkThrough(own: Environment, { json, stay }: WalkThroughO
     if (!passed) process.exitCode = 1
     if (passed) narrator.tell('the walk-through is complete: every stage did what it should')
     if (!stay) return life.end()
-    write(`\n${describe(started, env)}\nThe storefront stays under load. Ctrl-C ends everything.`)
+    narrator.verbatim('The storefront stays under load; Ctrl-C ends everything', describe(started, env))
   })
 }
 
@@ -77,22 +77,29 @@ async function play(
   }
 }
 
-/** The demo begins anew each time. A folder that a demo did not make is left alone. */
+/** Lies in each folder that a demo has made, and says that the next demo may empty it. */
+const marker = 'made-by-the-demo'
+
+/**
+ * The demo begins anew each time. Only a folder that a demo made is emptied, and not while a NEXUS runs on it.
+ * Errors: DataFolderError.
+ */
 async function emptyDemoFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  const entries = await readdir(folder)
-  const own = ['journal.sqlite', 'nexus.log', 'lock']
-  if (entries.length > 0 && !entries.some((entry) => own.includes(entry))) {
-    throw new DataFolderError(`${folder} holds other things than a demo's: give NEXUS_DATA an empty folder`)
-  }
-  // What a running NEXUS has locked is not emptied under it: taking the lock is the first thing that fails then.
-  const { lockDataFolder } = await import('../platform/data-folder.ts')
   const lock = lockDataFolder(folder)
-  const locked = ['lock', 'lock-journal', 'owner']
-  for (const entry of entries.filter((one) => !locked.some((name) => one.startsWith(name)))) {
-    await rm(path.join(folder, entry), { recursive: true, force: true })
+  try {
+    const entries = (await readdir(folder)).filter((entry) => !/^(?:lock|owner)/.test(entry))
+    if (entries.length > 0 && !entries.includes(marker)) {
+      throw new DataFolderError(
+        `the data folder ${folder} was not made by a demo, which would empty it: give NEXUS_DATA a new folder`,
+      )
+    }
+    await writeFile(path.join(folder, marker), '')
+    for (const entry of entries.filter((one) => one !== marker)) {
+      await rm(path.join(folder, entry), { recursive: true, force: true })
+    }
+  } finally {
+    lock.close()
   }
-  lock.close()
 }
 
 async function demoEnvironment(
