@@ -26,7 +26,8 @@ export function embeddedEnvironment(own: Environment): Record<string, string | u
   const data = path.resolve(own.NEXUS_DATA ?? path.join(root, '.nexus', 'data'))
   const given: Environment = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== ''))
   const set: Environment = { ...ports, ...given }
-  const scrape = [set.NEXUS_LOCAL_METRICS_PORT, set.NEXUS_METRICS_PORT].map(
+  const NEXUS_TARGETS = set.NEXUS_TARGETS ?? `storefront=${exampleRepository(data)}`
+  const scrape = [...metricsPortsOf(NEXUS_TARGETS, set), set.NEXUS_METRICS_PORT].map(
     (port) => `scrape=http://127.0.0.1:${port}/metrics`,
   )
   return {
@@ -36,7 +37,7 @@ export function embeddedEnvironment(own: Environment): Record<string, string | u
     NEXUS_GRAPH_URL: `sqlite:${path.join(data, 'knowledge.sqlite')}`,
     NEXUS_LLM_URL: 'builtin:',
     NEXUS_METRICS_URL: `embedded:?${scrape.join('&')}`,
-    NEXUS_TARGETS: `storefront=${exampleRepository(data)}`,
+    NEXUS_TARGETS,
     NEXUS_WARRANT_PUBLIC_KEY_FILE: path.join(data, 'keys', 'warrant.pub'),
     NEXUS_SANDBOX_FOLDER: path.join(data, 'sandbox'),
     NEXUS_SANDBOX_MOUNT_ROOTS: [path.join(data, 'worktrees'), path.join(data, 'dependencies')].join(','),
@@ -45,4 +46,10 @@ export function embeddedEnvironment(own: Environment): Record<string, string | u
     ...given,
     NEXUS_DATA: data,
   }
+}
+
+/** Each target has its own metrics, on the next port. */
+function metricsPortsOf(targets: string, set: Environment): number[] {
+  const first = Number(set.NEXUS_LOCAL_METRICS_PORT)
+  return targets.split(',').map((_, index) => first + index)
 }

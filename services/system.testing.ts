@@ -53,6 +53,8 @@ export const shortRollout = `rollout:
 `
 
 export interface SystemOptions {
+  /** More targets than the storefront, as `name=/path` separated by commas; their ports follow the storefront's. */
+  readonly otherTargets?: string
   /** Changes the storefront's copy before it is committed. */
   readonly edit?: (copy: string) => Promise<void>
   readonly rollout?: string
@@ -81,7 +83,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
     PATH: process.env.PATH ?? '',
     HOME: process.env.HOME ?? folder,
     NEXUS_DATA: dataFolder,
-    NEXUS_TARGETS: `storefront=${repository}`,
+    NEXUS_TARGETS: [`storefront=${repository}`, options.otherTargets ?? []].flat().join(','),
     NEXUS_GRPC_PORT: String(grpcPort),
     NEXUS_REST_ADDRESS: `127.0.0.1:${restPort}`,
     NEXUS_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`,
