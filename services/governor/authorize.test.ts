@@ -7,6 +7,7 @@ import { Registry } from 'prom-client'
 import type { Journal } from '../platform/journal/journal.ts'
 import { openJournal } from '../platform/journal/open.ts'
 import { silentLog } from '../platform/testing.ts'
+import { verifyWarrant } from '../platform/warrant/verify.ts'
 import { Approvals } from './approvals.ts'
 import { Authority } from './authorize.ts'
 import { createEvents } from './events.ts'
@@ -19,7 +20,7 @@ const policy = await loadPolicy({
   schema: file('schema.cedarschema'),
   file: 'default.cedar',
 })
-const { privateKey } = generateKeyPairSync('ed25519')
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 
 /** One process's authority over the journal in a folder; `wrap` may make the journal fail. */
 async function authorityIn(t: TestContext, folder: string, wrap = (journal: Journal): Journal => journal) {
@@ -39,7 +40,7 @@ async function authorityIn(t: TestContext, folder: string, wrap = (journal: Jour
     approvalTtlS: 60,
     warrantTtlS: 60,
   })
-  return { authority, approvals, journal }
+  return { authority, approvals, journal, clock }
 }
 
 /** A journal whose process dies before or after its `nth` append. */
@@ -119,4 +120,27 @@ test('two replicas that ask a person at the same moment ask once', async (t) => 
   const answers = await Promise.all(replicas.map(({ authority }) => authority.authorize(evidence, 'approve')))
   assert.equal(new Set(answers.map(({ approval }) => approval?.id)).size, 1)
   assert.equal((await replicas[0]!.approvals.list({ limit: 10 })).length, 1)
+})
+
+test('a clock that was set back does not leave a warrant that is not valid yet: the next call gives one that is', async (t) => {
+  const { authority, clock, journal } = await authorityIn(t, temporaryFolder(t))
+  const holds = (envelope = '') => {
+    const { changeId, target, tree, baseCommit, digest } = evidence
+    const expected = { changeId, target, tree, baseCommit, digest }
+    return verifyWarrant(envelope, { publicKeys: [publicKey], nowMs: clock.nowMs(), expected }).ok
+  }
+  const first = await authority.authorize(evidence, 'auto')
+  clock.advance(-3600)
+  assert.equal(holds(first.warrant?.envelope), false)
+  const second = await authority.authorize(evidence, 'auto')
+  assert.equal(holds(second.warrant?.envelope), true)
+  const again = await authority.authorize(evidence, 'auto')
+  assert.equal(again.warrant?.envelope, second.warrant?.envelope)
+  clock.advance(-2)
+  assert.equal((await authority.authorize(evidence, 'auto')).warrant?.envelope, second.warrant?.envelope)
+  const times = (await journal.read(`authorization/${evidence.changeId}`)).map(({ atMs }) => atMs)
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  )
 })

@@ -7,6 +7,7 @@ import { type Journal, JournalConflictError, type NewEvent } from '../platform/j
 import { digestOf, digestOfText } from '../platform/warrant/digest.ts'
 import { signWarrant } from '../platform/warrant/sign.ts'
 import { evidenceToJson } from '../platform/warrant/statement.ts'
+import { maxClockSkewMs } from '../platform/warrant/verify.ts'
 import { type Approval, isUsable } from './approval.ts'
 import type { Approvals } from './approvals.ts'
 import {
@@ -94,8 +95,14 @@ export class Authority {
   }
 
   #stillHolds(known: Authorization, nowMs: number): boolean {
-    if (known.outcome === 'permitted') return (known.warrant?.expiresAtMs ?? 0) > nowMs
+    if (known.outcome === 'permitted') return this.#holdsNow(known.warrant?.expiresAtMs ?? 0, nowMs)
     return known.closed || known.policyDigest === this.#parts.policy.digest
+  }
+
+  /** One that was signed before the clock was set back is not valid yet, and nobody should wait until it is. */
+  #holdsNow(expiresAtMs: number, nowMs: number): boolean {
+    const issuedAtMs = expiresAtMs - this.#parts.warrantTtlS * 1000
+    return expiresAtMs > nowMs && issuedAtMs <= nowMs + maxClockSkewMs
   }
 
   /** Asks again how the person's question stands. The approval is put first if a crash came in between. */

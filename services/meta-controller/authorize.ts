@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect'
 import type { AuthorizeResponse } from '../gen/nexus/governor/v1/governor_service_pb.ts'
 import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { type Effect, effectOfBenchmark, negligible, probabilityOfHarm } from './analysis/effect.ts'
@@ -45,6 +46,28 @@ export const authorize: Stage<Authorization> = async (state, context) => {
   return permitted ? { result, message } : { result, message, end: { ending: 'refused', reason } }
 }
 
+/**
+ * Makes a call that needs the warrant. Where the one that the journal holds is refused, as after a long canary, a long stop or a
+ * clock that was set, the governor is asked once whether it still permits the same change, and the call is made with what it signs.
+ * Errors: those of the call.
+ */
+export async function withWarrant<T>(
+  state: ObjectiveState,
+  context: StageContext,
+  call: (warrant: { readonly envelope: string }) => Promise<T>,
+): Promise<T> {
+  const { envelope, effect, risk } = state.results.authorize!
+  try {
+    return await withRetry(() => call({ envelope }), context)
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.PermissionDenied) throw error
+    const { outcome, warrant } = await askGovernor(requestOf(state, effect, risk), context)
+    const permitted = outcome === AuthorizationOutcome.PERMITTED && warrant !== undefined
+    if (!permitted || warrant.envelope === envelope) throw error
+    return withRetry(() => call({ envelope: warrant.envelope }), context)
+  }
+}
+
 function declineHarmful(effect: Effect, risk: Risk): StageOutcome<Authorization> {
   const percent = (value: number) => `${Math.round(value * 100)} %`
   const reason = `the benchmark got slower by ${percent(effect.low)} to ${percent(effect.high)}`
@@ -80,12 +103,19 @@ async function askUntilDecided(
 ): Promise<AuthorizeResponse> {
   const request = requestOf(state, effect, risk)
   for (;;) {
-    const options = { signal: context.signal, timeoutMs: authorizeTimeoutMs }
-    const response = await withRetry(() => context.peers.governor.authorize(request, options), context)
+    const response = await askGovernor(request, context)
     if (response.outcome !== AuthorizationOutcome.AWAITING_APPROVAL) return response
     await context.awaitApproval(response.approval?.id ?? '', response.reasons)
     await context.clock.sleep(approvalPollMs, context.signal)
   }
+}
+
+function askGovernor(
+  request: ReturnType<typeof requestOf>,
+  context: StageContext,
+): Promise<AuthorizeResponse> {
+  const options = { signal: context.signal, timeoutMs: authorizeTimeoutMs }
+  return withRetry(() => context.peers.governor.authorize(request, options), context)
 }
 
 function requestOf(state: ObjectiveState, effect: Effect, risk: Risk) {

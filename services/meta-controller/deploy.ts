@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type Deployment, DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
+import { withWarrant } from './authorize.ts'
 import type { Ending, ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
 import type { Stage, StageContext } from './stage.ts'
@@ -49,12 +50,10 @@ async function start(state: ObjectiveState, context: StageContext): Promise<stri
     objectiveId: state.id,
     target: state.wish.target,
     commit: state.results.commit!.commit,
-    warrant: { envelope: state.results.authorize!.envelope },
   }
   const options = { signal: context.signal, timeoutMs: startTimeoutMs }
-  const { deployment } = await withRetry(
-    () => context.peers.deployer.startDeployment(request, options),
-    context,
+  const { deployment } = await withWarrant(state, context, (warrant) =>
+    context.peers.deployer.startDeployment({ ...request, warrant }, options),
   )
   return deployment?.id ?? ''
 }

@@ -1,4 +1,5 @@
 import type { Effect } from './analysis/effect.ts'
+import { withWarrant } from './authorize.ts'
 import type { DeploymentResult } from './deploy.ts'
 import type { Ending, Metric, ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
@@ -48,8 +49,7 @@ async function settleGit(
   const changeId = state.results.propose!.id
   const options = { signal: context.signal, timeoutMs: gitTimeoutMs }
   if (deployment.ending === 'promoted') {
-    const warrant = { envelope: state.results.authorize!.envelope }
-    await withRetry(() => codeModifier.promoteChange({ changeId, warrant }, options), context)
+    await withWarrant(state, context, (warrant) => codeModifier.promoteChange({ changeId, warrant }, options))
     context.report(`${state.results.decide!.branch} fast-forwarded to ${deployment.commit.slice(0, 10)}`)
   } else {
     const reason = deployment.reason.slice(0, maxReasonLength)

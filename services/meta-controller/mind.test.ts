@@ -39,9 +39,9 @@ interface Running {
   readonly stop: () => Promise<void>
 }
 
-async function newJournal(t: TestContext): Promise<Journal> {
+async function newJournal(t: TestContext, clock: Clock = systemClock): Promise<Journal> {
   const folder = await mkdtemp(path.join(tmpdir(), 'nexus-mind-'))
-  const journal = await openJournal(`sqlite:${path.join(folder, 'journal.sqlite')}`, { clock: systemClock })
+  const journal = await openJournal(`sqlite:${path.join(folder, 'journal.sqlite')}`, { clock })
   t.after(async () => {
     await journal.close()
     await rm(folder, { recursive: true })
@@ -49,7 +49,7 @@ async function newJournal(t: TestContext): Promise<Journal> {
   return journal
 }
 
-async function startMind(journal: Journal, world: World): Promise<Running> {
+async function startMind(journal: Journal, world: World, clock: Clock = impatientClock): Promise<Running> {
   const registry = new Registry()
   const drain = new AbortController()
   const { peers, close } = await startPeers(world)
@@ -57,12 +57,12 @@ async function startMind(journal: Journal, world: World): Promise<Running> {
     peers,
     signals: createSignals(world),
     experiences: createExperienceStore(journal),
-    clock: impatientClock,
+    clock,
     observeSeconds,
   }
   const parts = {
     journal,
-    clock: impatientClock,
+    clock,
     events: createEvents(silentLog, registry),
     watchers: new Watchers(),
     stageContext,
@@ -77,9 +77,9 @@ async function startMind(journal: Journal, world: World): Promise<Running> {
   return { objectives, registry, stop }
 }
 
-async function serve(t: TestContext, world: World) {
-  const journal = await newJournal(t)
-  const mind = await startMind(journal, world)
+async function serve(t: TestContext, world: World, clock?: Clock) {
+  const journal = await newJournal(t, clock)
+  const mind = await startMind(journal, world, clock)
   const implementation = createMetaController({
     objectives: mind.objectives,
     targets: ['storefront'],
@@ -241,6 +241,52 @@ test('a peer that is away for a moment is waited for; one that stays broken ends
   assert.equal(objective.state, StateCode.FAILED)
   assert.match(objective.reason, /deploy: .*no warrant/)
   assert.ok(world.effects.has(`revert:c-${second.objectiveId}-1`))
+})
+
+for (const call of ['commitChange', 'startDeployment', 'promoteChange']) {
+  test(`a warrant that is over at ${call} is asked for anew, and the objective goes on`, async (t) => {
+    const world = createWorld()
+    world.before = (made) => {
+      if (made === call) world.envelope = 'signed anew'
+    }
+    const { client } = await serve(t, world)
+    const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+    const { objective } = await toTheEnd(client, objectiveId)
+    assert.equal(objective.state, StateCode.PROMOTED, objective.reason)
+    assert.equal(world.effects.size, 3)
+  })
+}
+
+test('where policy does not permit the change any more, a warrant that is over ends the objective, and it is reverted', async (t) => {
+  const world = createWorld()
+  world.before = (call) => {
+    if (call !== 'promoteChange') return
+    world.envelope = 'signed anew'
+    world.authorization = AuthorizationOutcome.REFUSED
+  }
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.FAILED)
+  assert.match(objective.reason, /^learn: the warrant is refused: it expired/)
+  assert.ok(world.effects.has(`revert:c-${objectiveId}-1`))
+  assert.ok(!world.effects.has(`promote:c-${objectiveId}-1`))
+})
+
+test('a wall clock that goes back all the time disturbs nothing, and the journal verifies', async (t) => {
+  let steps = 0
+  const clock = { ...impatientClock, nowMs: () => systemClock.nowMs() - 60_000 * steps++ }
+  const { client, journal } = await serve(t, createWorld(), clock)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.PROMOTED, objective.reason)
+  const exported = await client.exportJournal({ objectiveId })
+  assert.equal(verifyExport(exported.journal).ok, true)
+  const times = (await journal.read(`objective/${objectiveId}`)).map(({ atMs }) => atMs)
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  )
 })
 
 test('a busy target, an unknown target and an unusable target are told to the submitter', async (t) => {

@@ -20,6 +20,8 @@ export interface World {
   refusal: string
   authorization: AuthorizationOutcome
   deployment: DeploymentState
+  /** The warrant that holds now. */
+  envelope: string
   /** Effects that must not be repeated, each as `what:id`. A repeat of an idempotent call adds nothing. */
   readonly effects: Set<string>
   /** Every call, in order. */
@@ -37,6 +39,7 @@ export function createWorld(change: Partial<World> = {}): World {
     refusal: '',
     authorization: AuthorizationOutcome.PERMITTED,
     deployment: DeploymentState.PROMOTED,
+    envelope: 'signed',
     effects: new Set(),
     calls: [],
     proposing: Promise.resolve(),
@@ -83,6 +86,10 @@ export async function startPeers(world: World): Promise<{ peers: Peers; close: (
   return { peers, close }
 }
 
+function refuseUnless(holds: boolean): void {
+  if (!holds) throw new ConnectError('the warrant is refused: it expired', Code.PermissionDenied)
+}
+
 type Called = (call: string) => void
 
 function codeModifier(world: World, called: Called): MountedService {
@@ -109,11 +116,13 @@ function codeModifier(world: World, called: Called): MountedService {
     },
     commitChange: ({ changeId, warrant }) => {
       called('commitChange')
-      if (warrant?.envelope === 'signed') world.effects.add(`commit:${changeId}`)
+      refuseUnless(warrant?.envelope === world.envelope)
+      world.effects.add(`commit:${changeId}`)
       return { change: { id: changeId, commit, branch: `nexus/${changeId}` } }
     },
-    promoteChange: ({ changeId }) => {
+    promoteChange: ({ changeId, warrant }) => {
       called('promoteChange')
+      refuseUnless(warrant?.envelope === world.envelope)
       world.effects.add(`promote:${changeId}`)
       return {}
     },
@@ -166,7 +175,7 @@ function governor(world: World, called: Called): MountedService {
       const reasons = ['as the test wants it']
       if (world.authorization === AuthorizationOutcome.AWAITING_APPROVAL)
         return { outcome: world.authorization, reasons, approval: { id: 'a-1' } }
-      return { outcome: world.authorization, reasons, warrant: { envelope: 'signed' } }
+      return { outcome: world.authorization, reasons, warrant: { envelope: world.envelope } }
     },
   })
 }
@@ -187,8 +196,9 @@ function deployer(world: World, called: Called): MountedService {
       called('listTargets')
       return { targets: [{ target: 'storefront', ready: true }] }
     },
-    startDeployment: ({ changeId }) => {
+    startDeployment: ({ changeId, warrant }) => {
       called('startDeployment')
+      refuseUnless(warrant?.envelope === world.envelope)
       world.effects.add(`deploy:${changeId}`)
       deployments.set(changeId, deploymentOf(changeId))
       return { deployment: deploymentOf(changeId) }
