@@ -73,7 +73,7 @@ export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
  */
 export type Check = Message<"nexus.code_modifier.v1.Check"> & {
   /**
-   * `policy`, `parse`, `types`, `lint`, `scan`, `tests-before`, `tests-after`, `benchmark-before`, `benchmark-after`, `idempotence`.
+   * `tests-before`, `profile`, `recipe`, `policy`, `size`, `types`, `scan`, `lint`, `tests-after`, `benchmark`, `idempotence`.
    *
    * @generated from field: string name = 1;
    */

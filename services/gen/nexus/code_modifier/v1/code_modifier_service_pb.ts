@@ -530,7 +530,8 @@ export const CodeModifierService: GenService<{
     output: typeof CommitChangeResponseSchema;
   },
   /**
-   * Fast-forwards the target branch to a committed change. Needs the same warrant. Idempotent.
+   * Fast-forwards the target branch to a committed change. Needs a warrant that permits to deploy it. Idempotent.
+   * Errors: permission_denied as CommitChange; failed_precondition when it is not committed, was reverted, or the target branch has moved.
    *
    * @generated from rpc nexus.code_modifier.v1.CodeModifierService.PromoteChange
    */
@@ -541,7 +542,8 @@ export const CodeModifierService: GenService<{
   },
   /**
    * Restores the base by a signed commit on the change's branch and, where the target branch contains the change, there. Idempotent.
-   * Needs no warrant: going back is always permitted.
+   * Needs no warrant: going back is always permitted. A change that is not committed stays as it is.
+   * Errors: failed_precondition when its files were changed again on the target branch, so that a person has to revert it; nothing has changed then.
    *
    * @generated from rpc nexus.code_modifier.v1.CodeModifierService.RevertChange
    */
