@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -11,6 +11,7 @@ import { messageOf, writeSignedCommit } from './commit.ts'
 import { diffOf } from './diff.ts'
 import { KeyFileError, openCommitSigner } from './signature.ts'
 import { writeChangedTree } from './tree.ts'
+import { wholeFiles } from './whole-files.ts'
 
 const email = 'nexus@nexus.invalid'
 
@@ -126,4 +127,16 @@ test('a diff is unified, counts its lines, and shows new files from /dev/null', 
   )
   assert.equal(diff.linesAdded, 2)
   assert.equal(diff.linesRemoved, 1)
+})
+
+test('an object file appears whole: what cannot be written leaves neither a part nor a trace', async (t) => {
+  const { folder } = await repository(t)
+  const place = path.join(folder, 'objects')
+  await mkdir(place)
+  const file = path.join(place, 'whole')
+  await wholeFiles.promises.writeFile(file, Buffer.from('all of it'))
+  assert.equal(await readFile(file, 'utf8'), 'all of it')
+  await mkdir(path.join(place, 'taken'))
+  await assert.rejects(wholeFiles.promises.writeFile(path.join(place, 'taken'), Buffer.from('x')))
+  assert.deepEqual((await readdir(place)).toSorted(), ['taken', 'whole'])
 })
