@@ -3,11 +3,13 @@ import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Client, Code } from '@connectrpc/connect'
+import { Registry } from 'prom-client'
 import { ChangeState } from '../gen/nexus/code_modifier/v1/change_pb.ts'
 import type { CodeModifierService } from '../gen/nexus/code_modifier/v1/code_modifier_service_pb.ts'
 import { findProgram } from '../platform/programs.testing.ts'
 import { commitFiles } from '../platform/target/origin.testing.ts'
 import { moveBranch } from '../platform/target/refs.ts'
+import { silentLog } from '../platform/testing.ts'
 import { maxEnvelopeLength } from '../platform/warrant/dsse.ts'
 import { forgeries, statementFor, validWarrant } from '../platform/warrant/forgeries.testing.ts'
 import { signWarrant } from '../platform/warrant/sign.ts'
@@ -23,6 +25,7 @@ import {
   makeBench,
   worldOf,
 } from './changes.testing.ts'
+import { createEvents } from './events.ts'
 import { type CommitToWrite, writeSignedCommit } from './git/commit.ts'
 import { openCommitSigner } from './git/signature.ts'
 import { writeChangedTree } from './git/tree.ts'
@@ -322,4 +325,24 @@ test('stock git takes the signatures and trailers of commit and revert, and find
   assert.deepEqual(run('diff', '--name-only', proposal.base, commit).trim().split('\n'), [
     ...changedFiles.map((file) => file.path).toSorted(),
   ])
+})
+
+test('what becomes of changes is counted by intervention, each thing once', async (t) => {
+  const bench = await makeBench(t)
+  const registry = new Registry()
+  const changes = bench.changesOn(bench.journal, { events: createEvents(silentLog, registry) })
+  const { envelope } = bench.warrantFor(await bench.propose(id))
+  await assert.rejects(changes.commit(id, ''))
+  for (let asked = 0; asked < 2; asked++) {
+    await changes.commit(id, envelope)
+    if (asked === 0) await changes.promote(id, envelope)
+    await changes.revert(id, 'slow')
+  }
+  const text = await registry.metrics()
+  for (const outcome of ['committed', 'promoted', 'reverted'])
+    assert.match(
+      text,
+      new RegExp(`nexus_changes_total\\{intervention="enable_caching",outcome="${outcome}"\\} 1\n`),
+    )
+  assert.match(text, /nexus_warrants_refused_total 1\n/)
 })
