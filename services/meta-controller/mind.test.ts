@@ -273,6 +273,23 @@ test('where policy does not permit the change any more, a warrant that is over e
   assert.ok(!world.effects.has(`promote:c-${objectiveId}-1`))
 })
 
+test('with the deployer away an objective still ends, says what could not be put back, and is reverted in git', async (t) => {
+  const world = createWorld()
+  world.before = (call) => {
+    if (call === 'startDeployment') throw new ConnectError('no room', Code.FailedPrecondition)
+    if (call === 'listDeployments') throw new ConnectError('the deployer is away', Code.Unavailable)
+  }
+  const { client } = await serve(t, world)
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.FAILED)
+  assert.match(
+    objective.reason,
+    /^deploy: no room; the deployments could not be looked for: the deployer is away$/,
+  )
+  assert.ok(world.effects.has(`revert:c-${objectiveId}-1`))
+})
+
 test('a wall clock that goes back all the time disturbs nothing, and the journal verifies', async (t) => {
   let steps = 0
   const clock = { ...impatientClock, nowMs: () => systemClock.nowMs() - 60_000 * steps++ }

@@ -30,7 +30,12 @@ export async function setRight(
   const short = reason.slice(0, maxReasonLength)
   const changeId = state.results.propose?.id
   if (changeId === undefined || state.results.authorize === undefined) return problems
-  for (const deploymentId of await deploymentsOf(changeId, context)) {
+  const deployments = await deploymentsOf(changeId, context).catch((error) => {
+    signal.throwIfAborted()
+    problems.push(`the deployments could not be looked for: ${ConnectError.from(error).rawMessage}`)
+    return []
+  })
+  for (const deploymentId of deployments) {
     await attempt('traffic is back on stable', () =>
       peers.deployer.abortDeployment({ deploymentId, reason: short }, { signal, timeoutMs }),
     )
