@@ -22,6 +22,7 @@ const kills = Number(process.env.NEXUS_CRASH_KILLS ?? 4)
 const longestLifeMs = 20_000
 const killsPerObjective = 6
 const endWithinMs = 180_000
+const retiredWithinMs = 60_000
 /** An observation of 5 s has then seen the traffic that it needs. */
 const enoughCalls = 400
 
@@ -34,9 +35,10 @@ test(`killed ${kills} times at random moments (seed ${seed}), every objective en
   while (killed < kills) {
     const system = await createSystem()
     const traffic = system.startTraffic()
+    const running: { nexus?: Nexus } = {}
     try {
       const wanted = Math.min(killsPerObjective, kills - killed)
-      const outcome = await playObjective(system, random, wanted)
+      const outcome = await playObjective(system, random, { wanted, running })
       killed += outcome.killed
       t.diagnostic(
         `objective ended ${nameOf(outcome.objective.state)} after ${outcome.killed} kills: ${outcome.objective.reason}`,
@@ -45,6 +47,7 @@ test(`killed ${kills} times at random moments (seed ${seed}), every objective en
       assert.equal(await outcome.nexus.end('SIGTERM'), 0)
       await noOrphans(system)
     } finally {
+      await running.nexus?.end('SIGKILL')
       await traffic.stop()
       await system.close()
     }
@@ -52,8 +55,13 @@ test(`killed ${kills} times at random moments (seed ${seed}), every objective en
 })
 
 /** Works one objective to its end while killing the process at random moments. */
-async function playObjective(system: System, random: () => number, wanted: number) {
+async function playObjective(
+  system: System,
+  random: () => number,
+  { wanted, running }: { wanted: number; running: { nexus?: Nexus } },
+) {
   let nexus = await system.start()
+  running.nexus = nexus
   await untilTargetReady(nexus)
   await untilServed(system, enoughCalls)
   const { objectiveId } = await nexus.mind.submitObjective({
@@ -69,6 +77,7 @@ async function playObjective(system: System, random: () => number, wanted: numbe
     killed += 1
     await noOrphans(system)
     nexus = await system.start()
+    running.nexus = nexus
   }
   const objective = await eventually(
     'the objective has ended',
@@ -120,9 +129,19 @@ async function checkAll(system: System, nexus: Nexus, objective: Objective): Pro
   }
   assert.equal(status?.canaryWeight, 0, 'no traffic split is left')
   assert.equal(status?.canaryCommit, '')
-  assert.deepEqual(await entriesOf(path.join(system.dataFolder, 'worktrees')), [], 'no worktree is left')
-  const versions = await entriesOf(path.join(system.dataFolder, 'versions', 'storefront'))
-  assert.deepEqual(versions, [status?.stableCommit], 'only the stable version is checked out')
+  await eventually(
+    'no worktree is left',
+    async () => (await entriesOf(path.join(system.dataFolder, 'worktrees'))).length === 0,
+  )
+  // A version that was stable until now is given time to answer its last calls before it goes.
+  await eventually(
+    'only the stable version is checked out',
+    async () => {
+      const versions = await entriesOf(path.join(system.dataFolder, 'versions', 'storefront'))
+      return versions.length === 1 && versions[0] === status?.stableCommit
+    },
+    retiredWithinMs,
+  )
   await checkJournal(nexus, objective)
 }
 
