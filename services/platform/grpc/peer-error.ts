@@ -1,5 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
+import { JournalUnavailableError } from '../journal/journal.ts'
 
 const peers = new WeakMap<ConnectError, DescMethod>()
 
@@ -26,9 +27,14 @@ const keptCodes = new Map<Code, Code>([
 
 /**
  * Decides what leaves the process for whatever a handler threw. The handler's own ConnectError leaves as it is; a
- * peer's error leaves as `internal` unless it says that the peer did not answer; anything else is `internal`.
+ * peer's error leaves as `internal` unless it says that the peer did not answer; a journal that is away is `unavailable`, so that
+ * callers try again; anything else is `internal`.
  */
 export function recode(thrown: unknown): Recoded {
+  if (thrown instanceof JournalUnavailableError) {
+    const message = 'the journal is away: try again later'
+    return { error: new ConnectError(message, Code.Unavailable, undefined, undefined, thrown), hidden: true }
+  }
   if (!(thrown instanceof ConnectError)) {
     return {
       error: new ConnectError('internal error', Code.Internal, undefined, undefined, thrown),

@@ -5,6 +5,7 @@ import { Client, credentials, type Metadata, type ServiceError } from '@grpc/grp
 import { Registry } from 'prom-client'
 import { EchoService } from '../../gen/nexus/echo/v1/echo_service_pb.ts'
 import { eventually } from '../eventually.testing.ts'
+import { JournalUnavailableError } from '../journal/journal.ts'
 import { keepingLog, listOf, startTestServer } from '../testing.ts'
 import { codeOf, serveEcho, texts, waiting } from './serve-echo.testing.ts'
 import { createGrpcServer } from './server.ts'
@@ -120,6 +121,18 @@ test('an error goes out trailers-only, whatever headers the handler has set', as
   assert.deepEqual(error?.metadata.get('x-early'), ['1'])
   // grpc-js gives the headers of a trailers-only answer as its trailers, and no metadata event.
   assert.equal(metadata, undefined)
+})
+
+test('a journal that is away is unavailable, so that the caller tries again', async (t) => {
+  const { client } = await serveEcho(t, {
+    echo: () => {
+      throw new JournalUnavailableError('redis://secret-host does not answer')
+    },
+  })
+  await assert.rejects(client.echo({}), {
+    code: Code.Unavailable,
+    rawMessage: 'the journal is away: try again later',
+  })
 })
 
 test('any other error is internal with a neutral message, and its cause is in the log with the trace id', async (t) => {
