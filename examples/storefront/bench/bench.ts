@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { startSupplier, usualSupplier } from '../load/supplier.ts'
 import { type PlannedCall, planCalls, type Rpc, usualTraffic } from '../load/traffic.ts'
 import { seededRandom } from '../src/random.ts'
 import { openShop, type Shop } from '../test/shop.ts'
+import { makeSocketFolder } from '../test/socket-folder.ts'
 import { fetchFromSocket } from './socket-fetch.ts'
 
 // The benchmark: the service in this process, one call after the other, always the same calls. It writes the latency of each in ms, by RPC, to the file
@@ -23,7 +23,7 @@ const maxPlanned = 10_000
 const maxFailedShare = 0.02
 const traffic = { ...usualTraffic, frontPageProducts: 16, largeBasketShare: 0 }
 
-const folder = await mkdtemp(path.join(tmpdir(), 'storefront-bench-'))
+const folder = await makeSocketFolder()
 const socketPath = path.join(folder, 'supplier.sock')
 const supplier = await startSupplier({ path: socketPath }, { ...usualSupplier, stallOneIn: 0 })
 const shop = await openShop(fetchFromSocket(socketPath))

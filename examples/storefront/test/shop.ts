@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type Client, credentials, type ServiceError } from '@grpc/grpc-js'
 import { onHandOf } from '../load/supplier.ts'
 import { HealthClient, StorefrontClient } from '../src/contract.ts'
 import { startServer } from '../src/server.ts'
+import { makeSocketFolder } from './socket-folder.ts'
 
 /** The service on a UNIX socket with clients to it: tests and the benchmark run where there is no network. */
 export interface Shop {
@@ -17,7 +17,7 @@ export interface Shop {
 
 /** Opens a shop that asks a supplier by `fetchStock`, which takes the place of the global `fetch` until the shop is closed. */
 export async function openShop(fetchStock: typeof fetch): Promise<Shop> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'storefront-'))
+  const folder = await makeSocketFolder()
   const address = `unix:${path.join(folder, 'grpc.sock')}`
   const realFetch = globalThis.fetch
   globalThis.fetch = fetchStock
