@@ -23,7 +23,7 @@ export interface SupplierModel {
 export const usualSupplier: SupplierModel = {
   pageMs: 2.5,
   linesPerPage: 3,
-  stallOneIn: 24,
+  stallOneIn: 12,
   stallMs: [1_200, 2_800],
   seed: 7,
 }

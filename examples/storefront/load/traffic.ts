@@ -19,7 +19,7 @@ export const usualTraffic: TrafficModel = {
   zipfExponent: 1.1,
   smallBasket: [1, 3],
   largeBasket: [180, 240],
-  largeBasketShare: 1 / 12,
+  largeBasketShare: 1 / 20,
 }
 
 export interface TrafficModel {
