@@ -3,10 +3,11 @@ import ts from 'typescript'
 import { importsOf } from './imports.ts'
 import { isTest, isTestOnly, type Project, type Source, type Violation } from './project.ts'
 
-/** Folders in which each file is an engine: numbers in, judgement out. A test beside a file imports it. */
+/** Folders, with those below them, in which each file is an engine: numbers in, judgement out. A test among them imports it. */
 const engineFolders = [
   'services/deployer/judge',
   'services/meta-controller/analysis',
+  'services/platform/statistics',
   'services/platform/warrant',
 ]
 
@@ -16,7 +17,7 @@ const engineTrees = ['services/code-modifier/recipes', 'services/code-modifier/s
 /** Each file that computes something in a folder of engines is tested there. */
 export function enginesTested({ sources }: Project): Violation[] {
   const beside = engineFolders.flatMap((folder) => {
-    const files = sources.filter((source) => path.posix.dirname(source.path) === folder)
+    const files = sources.filter((source) => source.path.startsWith(`${folder}/`))
     return untested(files, importedBy(files.filter((source) => isTest(source.path))))
   })
   const below = engineTrees.flatMap((folder) => {

@@ -4,7 +4,7 @@ import { seededRandom as seeded } from '../../platform/eventually.testing.ts'
 import { quantileInterval, quantileMs } from './quantile.ts'
 import { betOnNotWorse, betOnWorse, lnEvidence, observeRatio } from './ratio-process.ts'
 import { isShownAbove, isShownBelow, lnEvidenceAgainst, upperLimit } from './share-evidence.ts'
-import { lnBeta, lnGamma, lnMeanExp } from './special-functions.ts'
+import { lnBeta, lnGamma, lnMeanExp } from '../../platform/statistics/special-functions.ts'
 
 const close = (actual: number, expected: number, within = 1e-9) =>
   assert.ok(Math.abs(actual - expected) <= within, `${actual} is not ${expected}`)

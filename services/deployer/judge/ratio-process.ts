@@ -1,4 +1,4 @@
-import { lnMeanExp } from './special-functions.ts'
+import { lnMeanExp } from '../../platform/statistics/special-functions.ts'
 
 /**
  * An e-process on the ratio RR of two event rates, canary over stable, that stays valid however often it is looked at

@@ -1,4 +1,4 @@
-import { lnBeta } from './special-functions.ts'
+import { lnBeta } from '../../platform/statistics/special-functions.ts'
 
 /** Requests' worth of prior belief in the share that is tested: reference intelligence.md 4.4, a = 50p, b = 50(1 − p). */
 const priorStrength = 50

@@ -1,5 +1,5 @@
 import type { Histogram } from '../../platform/signals/histogram.ts'
-import { binomialUpperTail } from './binomial.ts'
+import { binomialUpperTail } from '../../platform/statistics/binomial.ts'
 import { slowerThan } from './histogram.ts'
 
 /** What is promised for a share of requests: that they end well, or that they take at most `thresholdMs`. */

@@ -1,3 +1,4 @@
+import { normalCdf } from '../../platform/statistics/normal.ts'
 /** An effect as a relative change of the target metric: -0.4 is 40 % less. For all our metrics less is better. */
 export interface Effect {
   readonly estimate: number
@@ -74,15 +75,5 @@ export function probabilityOfHarm(effect: Effect): number {
   if (effect.origin === 'none') return 0.5
   const standardError = (effect.high - effect.low) / (2 * 1.96)
   if (!(standardError > 0)) return effect.estimate > negligible ? 1 : 0
-  return normalDistribution((effect.estimate - negligible) / standardError)
-}
-
-/** Φ(x), by Abramowitz & Stegun 26.2.17; absolute error below 7.5e-8. */
-export function normalDistribution(x: number): number {
-  const t = 1 / (1 + 0.2316419 * Math.abs(x))
-  const tail =
-    (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) *
-    t *
-    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-  return x >= 0 ? 1 - tail : tail
+  return normalCdf((effect.estimate - negligible) / standardError)
 }

@@ -1,3 +1,5 @@
+import { lnGamma } from './special-functions.ts'
+
 /**
  * P(X >= atLeast) for X ~ Binomial(trials, probability). `atLeast` and `trials` may be fractions, as an effective sample
  * size is: the tail is then the regularised incomplete beta function I_p(atLeast, trials - atLeast + 1), which equals the
@@ -13,7 +15,7 @@ export function binomialUpperTail(atLeast: number, trials: number, probability: 
 
 /** I_x(a, b) by the continued fraction of Lentz (Numerical Recipes 6.4), relative error about 1e-12. */
 function regularisedBeta(x: number, a: number, b: number): number {
-  const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)
+  const logFront = lnGamma(a + b) - lnGamma(a) - lnGamma(b) + a * Math.log(x) + b * Math.log1p(-x)
   const front = Math.exp(logFront)
   if (x < (a + 1) / (a + b + 2)) return Math.min(1, (front * continuedFraction(x, a, b)) / a)
   return Math.max(0, 1 - (front * continuedFraction(1 - x, b, a)) / b)
@@ -43,17 +45,4 @@ function continuedFraction(x: number, a: number, b: number): number {
 
 function guard(value: number): number {
   return Math.abs(value) < tiny ? tiny : value
-}
-
-/** ln Γ(x) for x > 0, Lanczos approximation (g = 7, n = 9). Example: logGamma(5) is ln 24. */
-export function logGamma(x: number): number {
-  const coefficients = [
-    676.5203681218851, -1259.1392167224028, 771.3234287776531, -176.6150291621406, 12.507343278686905,
-    -0.13857109526572012, 9.984369578019572e-6, 1.5056327351493116e-7,
-  ]
-  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
-  const shifted = x - 1
-  const t = shifted + coefficients.length - 0.5
-  const sum = coefficients.reduce((total, c, index) => total + c / (shifted + index + 1), 0.9999999999998099)
-  return 0.5 * Math.log(2 * Math.PI) + (shifted + 0.5) * Math.log(t) - t + Math.log(sum)
 }
