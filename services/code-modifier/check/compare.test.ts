@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../../platform/statistics/random.ts'
 import { compareRuns, quantile } from './compare.ts'
-import { seededRandom } from './seeded-random.ts'
 
 function runs(count: number, samples: number, valueAt: (run: number) => number): number[][] {
   return Array.from({ length: count }, (_, run) => Array.from({ length: samples }, () => valueAt(run)))

@@ -1,20 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { type Random, seededRandom } from '../../platform/statistics/random.ts'
 import type { Checkout } from '../../platform/target/checkout.ts'
 import { Refused } from '../gates.ts'
 import type { BenchmarkedOperation, RecipeInput } from '../recipes/outcome.ts'
 import { benchmarkFile, profileFolder, readSamples, runsByOperation, type Samples } from './benchmark.ts'
 import { type Comparison, compareRuns, quantile, type Runs } from './compare.ts'
+import { changeOverRounds, type Round } from './rounds.ts'
 import { type CommandOutcome, insideRoot, runTargetCommand } from './run-command.ts'
 import type { GateRun } from './run-tests.ts'
-import { seededRandom } from './seeded-random.ts'
 
 const benchmarkTimeMs = 120_000
 /** Microseconds between samples of the profiler: fine enough to rank functions by, and a few hundred kilobytes a run. */
 const profileIntervalUs = 2000
-/** A benchmark as a whole that got slower by more than this, at the better end of its interval, refuses the change. */
-const clearlyWorse = 0.1
 
 /** What a profiled run of the benchmark on the base tells a recipe. */
 export type BaseMeasure = Pick<RecipeInput, 'profiles' | 'benchmark'>
@@ -60,39 +59,60 @@ function operationsOf(samples: Samples): BenchmarkedOperation[] {
   }))
 }
 
-/** Runs the benchmark on both sides, in turn so that a noisy moment hurts both, and compares each operation. */
+/** Rounds that are measured at most: a benchmark that looks worse is measured again until that is clear or proves to be noise. */
+const maxExtraRounds = 6
+/** A benchmark as a whole that got slower by more than this, at the better end of its interval, refuses the change. */
+const clearlyWorse = 0.1
+
+interface Sides {
+  readonly base: Checkout
+  readonly changed: Checkout
+}
+
+/**
+ * Runs the benchmark on both sides in rounds, which side first by lot, and compares each operation. Refuses the change when the whole
+ * got clearly worse. The lots make it a randomised comparison; they follow from `seedText`.
+ */
 export async function measureBoth(
   run: GateRun,
-  options: {
-    readonly base: Checkout
-    readonly changed: Checkout
-    readonly runs: number
-    readonly seedText: string
-  },
+  options: Sides & { readonly runs: number; readonly seedText: string },
 ): Promise<Comparison[]> {
   if (run.manifest.commands.benchmark === undefined) return []
   return run.gates.pass('benchmark', async () => {
-    const before: Samples[] = []
-    const after: Samples[] = []
+    const random = seededRandom(options.seedText)
+    const rounds: Round[] = []
     let tier = ''
-    for (let round = 0; round < options.runs; round++) {
-      const sides = [
-        { name: 'before', checkout: options.base, into: before },
-        { name: 'after', checkout: options.changed, into: after },
-      ]
-      for (const { name, checkout, into } of round % 2 === 0 ? sides : sides.toReversed()) {
-        const outcome = await runBenchmark(run, checkout, { profiled: false })
-        const samples = readSamples(outcome)
-        if (typeof samples === 'string')
-          throw new Refused(`the target's benchmark fails ${name} the change: ${samples}`)
-        into.push(samples)
-        tier = outcome.tier
-      }
+    const another = async () => {
+      const measured = await measureRound(run, options, random() < 0.5)
+      rounds.push(measured.round)
+      tier = measured.tier
     }
-    const result = compare(runsByOperation(before), runsByOperation(after), options.seedText)
-    refuseWorse(result)
+    while (rounds.length < options.runs) await another()
+    while (looksWorse(rounds) && rounds.length < options.runs + maxExtraRounds) await another()
+    const before = runsByOperation(rounds.map((round) => round.before))
+    const after = runsByOperation(rounds.map((round) => round.after))
+    const result = compare(before, after, random)
+    refuseWorse(rounds)
     return { result, detail: describe(result), tier }
   })
+}
+
+async function measureRound(
+  run: GateRun,
+  { base, changed }: Sides,
+  changedFirst: boolean,
+): Promise<{ round: Round; tier: string }> {
+  const measure = async (name: string, checkout: Checkout) => {
+    const outcome = await runBenchmark(run, checkout, { profiled: false })
+    const samples = readSamples(outcome)
+    if (typeof samples === 'string')
+      throw new Refused(`the target's benchmark fails ${name} the change: ${samples}`)
+    return { samples, tier: outcome.tier }
+  }
+  const early = changedFirst ? await measure('after', changed) : undefined
+  const before = await measure('before', base)
+  const after = early ?? (await measure('after', changed))
+  return { round: { before: before.samples, after: after.samples }, tier: after.tier }
 }
 
 function runBenchmark(
@@ -121,10 +141,9 @@ function runBenchmark(
 function compare(
   before: ReadonlyMap<string, Runs>,
   after: ReadonlyMap<string, Runs>,
-  seedText: string,
+  random: Random,
 ): Comparison[] {
   if (before.size === 0) throw new Refused("no operation is in every run of the target's benchmark")
-  const random = seededRandom(seedText)
   return [...before].map(([operation, runs]) => {
     const changed = after.get(operation)
     if (changed === undefined)
@@ -133,11 +152,14 @@ function compare(
   })
 }
 
-function refuseWorse(comparisons: readonly Comparison[]): void {
-  const weightOf = (one: Comparison) => one.meanBeforeMs * one.samplesBefore
-  const total = comparisons.reduce((sum, one) => sum + weightOf(one), 0)
-  if (total === 0) return
-  const low = comparisons.reduce((sum, one) => sum + (one.relativeLow * weightOf(one)) / total, 0)
+/** Worse by as much as would refuse the change, but perhaps by chance: as long as that may be, another round is worth its time. */
+function looksWorse(rounds: readonly Round[]): boolean {
+  const { estimate, low } = changeOverRounds(rounds)
+  return estimate > clearlyWorse && low <= clearlyWorse
+}
+
+function refuseWorse(rounds: readonly Round[]): void {
+  const { low } = changeOverRounds(rounds)
   if (low > clearlyWorse)
     throw new Refused(`the target's benchmark got slower by at least ${Math.round(low * 100)} %`)
 }

@@ -1,4 +1,6 @@
 import { normalCdf } from '../../platform/statistics/normal.ts'
+import { studentQuantile } from '../../platform/statistics/student.ts'
+
 /** An effect as a relative change of the target metric: -0.4 is 40 % less. For all our metrics less is better. */
 export interface Effect {
   readonly estimate: number
@@ -45,9 +47,6 @@ export function effectOfBenchmark(comparisons: readonly OperationComparison[]): 
   }
 }
 
-/** 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom. */
-const studentQuantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
-
 /**
  * The effect that earlier canaries of the same intervention measured: mean and 95 % t-interval. One canary alone says little
  * of the next, so its interval stays that of the unknown. None at all: `unknownEffect`.
@@ -59,8 +58,7 @@ export function effectOfExperience(measured: readonly number[]): Effect {
   const estimate = usable.reduce((total, value) => total + value, 0) / count
   if (count === 1) return { estimate, low: -1, high: 1, origin: 'experience', observations: 1 }
   const variance = usable.reduce((total, value) => total + (value - estimate) ** 2, 0) / (count - 1)
-  const quantile = studentQuantiles[Math.min(count - 1, studentQuantiles.length) - 1] ?? 2.228
-  const half = quantile * Math.sqrt(variance / count)
+  const half = studentQuantile(0.975, count - 1) * Math.sqrt(variance / count)
   return { estimate, low: estimate - half, high: estimate + half, origin: 'experience', observations: count }
 }
 

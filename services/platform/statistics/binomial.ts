@@ -13,8 +13,8 @@ export function binomialUpperTail(atLeast: number, trials: number, probability: 
   return regularisedBeta(probability, atLeast, trials - atLeast + 1)
 }
 
-/** I_x(a, b) by the continued fraction of Lentz (Numerical Recipes 6.4), relative error about 1e-12. */
-function regularisedBeta(x: number, a: number, b: number): number {
+/** The regularised incomplete beta function I_x(a, b), by the continued fraction of Lentz (Numerical Recipes 6.4), relative error about 1e-12. Example: regularisedBeta(0.5, 1, 1) = 0.5. */
+export function regularisedBeta(x: number, a: number, b: number): number {
   const logFront = lnGamma(a + b) - lnGamma(a) - lnGamma(b) + a * Math.log(x) + b * Math.log1p(-x)
   const front = Math.exp(logFront)
   if (x < (a + 1) / (a + b + 2)) return Math.min(1, (front * continuedFraction(x, a, b)) / a)

@@ -12,6 +12,7 @@ import {
   shuffled,
 } from './random.ts'
 import { lnBeta, lnGamma, lnMeanExp } from './special-functions.ts'
+import { studentCdf, studentQuantile } from './student.ts'
 
 const near = (actual: number, expected: number, relative = 1e-9) =>
   assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected), `${actual} is not ${expected}`)
@@ -27,6 +28,15 @@ test('the normal distribution has its tabulated values, far into the tails', () 
   assert.equal(normalQuantile(1), Number.POSITIVE_INFINITY)
   assert.ok(Number.isNaN(normalQuantile(Number.NaN)))
   for (let p = 0.001; p < 1; p += 0.001) near(normalCdf(normalQuantile(p)), p)
+})
+
+test('Student’s distribution has its tabulated quantiles', () => {
+  near(studentQuantile(0.975, 1), 12.706204736432095, 1e-8)
+  near(studentQuantile(0.975, 2), 4.302652729696142, 1e-8)
+  near(studentQuantile(0.025, 10), -2.2281388519649385, 1e-8)
+  near(studentQuantile(0.975, 1e6), 1.9599664, 1e-6)
+  near(studentCdf(studentQuantile(0.9, 4.5), 4.5), 0.9)
+  assert.equal(studentQuantile(0.5, 3), 0)
 })
 
 test('gamma and beta functions have their known values', () => {
