@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/deployer/v1/deployment.proto.
  */
 export const file_nexus_deployer_v1_deployment: GenFile = /*@__PURE__*/
-  fileDesc("CiJuZXh1cy9kZXBsb3llci92MS9kZXBsb3ltZW50LnByb3RvEhFuZXh1cy5kZXBsb3llci52MSJBCgRTdGVwEhkKBndlaWdodBgBIAEoDUIJukgGKgQYZCgBEh4KC21pbl9zZWNvbmRzGAIgASgNQgm6SAYqBBiAowUiwAEKCEV2aWRlbmNlEgwKBG5hbWUYASABKAkSFAoMc3RhYmxlX2NvdW50GAIgASgBEhQKDGNhbmFyeV9jb3VudBgDIAEoARIUCgxzdGFibGVfdmFsdWUYBCABKAESFAoMY2FuYXJ5X3ZhbHVlGAUgASgBEhMKC2xvZzEwX3dvcnNlGAYgASgBEhAKCGFib3J0X2F0GAcgASgBEhcKD3Nob3duX25vdF93b3JzZRgIIAEoCBIOCgZyZW1hcmsYCSABKAkizAMKCkRlcGxveW1lbnQSCgoCaWQYASABKAkSEQoJY2hhbmdlX2lkGAIgASgJEhQKDG9iamVjdGl2ZV9pZBgDIAEoCRIOCgZ0YXJnZXQYBCABKAkSDgoGY29tbWl0GAUgASgJEhUKDXN0YWJsZV9jb21taXQYBiABKAkSMQoFc3RhdGUYByABKA4yIi5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50U3RhdGUSJgoFc3RlcHMYCCADKAsyFy5uZXh1cy5kZXBsb3llci52MS5TdGVwEgwKBHN0ZXAYCSABKA0SDgoGd2VpZ2h0GAogASgNEisKB3ZlcmRpY3QYCyABKA4yGi5uZXh1cy5kZXBsb3llci52MS5WZXJkaWN0Ei0KCGV2aWRlbmNlGAwgAygLMhsubmV4dXMuZGVwbG95ZXIudjEuRXZpZGVuY2USDgoGcmVhc29uGA0gASgJEg8KB3NlY29uZHMYDiABKAESLgoKY3JlYXRlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpMBCgxUYXJnZXRTdGF0dXMSDgoGdGFyZ2V0GAEgASgJEg8KB2FkZHJlc3MYAiABKAkSFQoNc3RhYmxlX2NvbW1pdBgDIAEoCRIVCg1jYW5hcnlfY29tbWl0GAQgASgJEhUKDWNhbmFyeV93ZWlnaHQYBSABKA0SDQoFcmVhZHkYBiABKAgSDgoGcmVtYXJrGAcgASgJKvEBCg9EZXBsb3ltZW50U3RhdGUSIAocREVQTE9ZTUVOVF9TVEFURV9VTlNQRUNJRklFRBAAEh0KGURFUExPWU1FTlRfU1RBVEVfU1RBUlRJTkcQARIgChxERVBMT1lNRU5UX1NUQVRFX1BST0dSRVNTSU5HEAISHQoZREVQTE9ZTUVOVF9TVEFURV9QUk9NT1RFRBADEhwKGERFUExPWU1FTlRfU1RBVEVfQUJPUlRFRBAEEiEKHURFUExPWU1FTlRfU1RBVEVfSU5DT05DTFVTSVZFEAUSGwoXREVQTE9ZTUVOVF9TVEFURV9GQUlMRUQQBiptCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIfChtWRVJESUNUX05PVF9FTk9VR0hfRVZJREVOQ0UQARIVChFWRVJESUNUX05PVF9XT1JTRRACEhEKDVZFUkRJQ1RfV09SU0UQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiJuZXh1cy9kZXBsb3llci92MS9kZXBsb3ltZW50LnByb3RvEhFuZXh1cy5kZXBsb3llci52MSJBCgRTdGVwEhkKBndlaWdodBgBIAEoDUIJukgGKgQYZCgBEh4KC21pbl9zZWNvbmRzGAIgASgNQgm6SAYqBBiAowUi/AEKCEV2aWRlbmNlEgwKBG5hbWUYASABKAkSFAoMc3RhYmxlX2NvdW50GAIgASgBEhQKDGNhbmFyeV9jb3VudBgDIAEoARIUCgxzdGFibGVfdmFsdWUYBCABKAESFAoMY2FuYXJ5X3ZhbHVlGAUgASgBEhMKC2xvZzEwX3dvcnNlGAYgASgBEhAKCGFib3J0X2F0GAcgASgBEhcKD3Nob3duX25vdF93b3JzZRgIIAEoCBIOCgZyZW1hcmsYCSABKAkSOgoGc2xpY2VzGAogAygLMiAubmV4dXMuZGVwbG95ZXIudjEuRXZpZGVuY2VTbGljZUIIukgFkgECECAiiAIKDUV2aWRlbmNlU2xpY2USGAoGbWV0aG9kGAEgASgJQgi6SAVyAxiAAhIYCgZzdGF0dXMYAiABKA1CCLpIBSoDGOgHEicKD3N0YWJsZV9yZXF1ZXN0cxgDIAEoAUIOukgLEgkpAAAAAAAAAAASJQoNc3RhYmxlX2V2ZW50cxgEIAEoAUIOukgLEgkpAAAAAAAAAAASJwoPY2FuYXJ5X3JlcXVlc3RzGAUgASgBQg66SAsSCSkAAAAAAAAAABIlCg1jYW5hcnlfZXZlbnRzGAYgASgBQg66SAsSCSkAAAAAAAAAABITCgtsb2cxMF93b3JzZRgHIAEoARIOCgZsaXN0ZWQYCCABKAgi8QQKCkRlcGxveW1lbnQSCgoCaWQYASABKAkSEQoJY2hhbmdlX2lkGAIgASgJEhQKDG9iamVjdGl2ZV9pZBgDIAEoCRIOCgZ0YXJnZXQYBCABKAkSDgoGY29tbWl0GAUgASgJEhUKDXN0YWJsZV9jb21taXQYBiABKAkSMQoFc3RhdGUYByABKA4yIi5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50U3RhdGUSJgoFc3RlcHMYCCADKAsyFy5uZXh1cy5kZXBsb3llci52MS5TdGVwEgwKBHN0ZXAYCSABKA0SDgoGd2VpZ2h0GAogASgNEisKB3ZlcmRpY3QYCyABKA4yGi5uZXh1cy5kZXBsb3llci52MS5WZXJkaWN0Ei0KCGV2aWRlbmNlGAwgAygLMhsubmV4dXMuZGVwbG95ZXIudjEuRXZpZGVuY2USDgoGcmVhc29uGA0gASgJEg8KB3NlY29uZHMYDiABKAESLgoKY3JlYXRlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKBXNsb3RzGBEgAygLMh8ubmV4dXMuZGVwbG95ZXIudjEuQ29tcGFyZWRTbG90Qgi6SAWSAQIQeBI0ChB0cmFmZmljX2JlZ2FuX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgtjYWxpYnJhdGlvbhgTIAEoCzIeLm5leHVzLmRlcGxveWVyLnYxLkNhbGlicmF0aW9uIs0BCgxDb21wYXJlZFNsb3QSJQoNc3RhcnRfc2Vjb25kcxgBIAEoAUIOukgLEgkpAAAAAAAAAAASHwoHc2Vjb25kcxgCIAEoAUIOukgLEgkpAAAAAAAAAAASFwoGd2VpZ2h0GAMgASgNQge6SAQqAhhkEi0KBnN0YWJsZRgEIAEoCzIdLm5leHVzLmRlcGxveWVyLnYxLkFybVN1bW1hcnkSLQoGY2FuYXJ5GAUgASgLMh0ubmV4dXMuZGVwbG95ZXIudjEuQXJtU3VtbWFyeSLxAQoKQXJtU3VtbWFyeRIgCghyZXF1ZXN0cxgBIAEoAUIOukgLEgkpAAAAAAAAAAASHgoGZXJyb3JzGAIgASgBQg66SAsSCSkAAAAAAAAAABIgCghyZWZ1c2FscxgDIAEoAUIOukgLEgkpAAAAAAAAAAASHwoHbWVhbl9tcxgEIAEoAUIOukgLEgkpAAAAAAAAAAASHgoGcDUwX21zGAUgASgBQg66SAsSCSkAAAAAAAAAABIeCgZwOTVfbXMYBiABKAFCDrpICxIJKQAAAAAAAAAAEh4KBnA5OV9tcxgHIAEoAUIOukgLEgkpAAAAAAAAAAAicwoLQ2FsaWJyYXRpb24SJwoPaGlzdG9yeV9zZWNvbmRzGAEgASgBQg66SAsSCSkAAAAAAAAAABI7CgpidXJzdGluZXNzGAIgAygLMh0ubmV4dXMuZGVwbG95ZXIudjEuQnVyc3RpbmVzc0IIukgFkgECEAgijQEKCkJ1cnN0aW5lc3MSFQoEbmFtZRgBIAEoCUIHukgEcgIYQBIhCgl2YXJpYXRpb24YAiABKAFCDrpICxIJKQAAAAAAAAAAEiUKDWJ1cnN0X3NlY29uZHMYAyABKAFCDrpICxIJKQAAAAAAAAAAEh4KBmV2ZW50cxgEIAEoAUIOukgLEgkpAAAAAAAAAAAikwEKDFRhcmdldFN0YXR1cxIOCgZ0YXJnZXQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIVCg1zdGFibGVfY29tbWl0GAMgASgJEhUKDWNhbmFyeV9jb21taXQYBCABKAkSFQoNY2FuYXJ5X3dlaWdodBgFIAEoDRINCgVyZWFkeRgGIAEoCBIOCgZyZW1hcmsYByABKAkqkAIKD0RlcGxveW1lbnRTdGF0ZRIgChxERVBMT1lNRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZREVQTE9ZTUVOVF9TVEFURV9TVEFSVElORxABEiAKHERFUExPWU1FTlRfU1RBVEVfUFJPR1JFU1NJTkcQAhIdChlERVBMT1lNRU5UX1NUQVRFX1BST01PVEVEEAMSHAoYREVQTE9ZTUVOVF9TVEFURV9BQk9SVEVEEAQSIQodREVQTE9ZTUVOVF9TVEFURV9JTkNPTkNMVVNJVkUQBRIbChdERVBMT1lNRU5UX1NUQVRFX0ZBSUxFRBAGEh0KGURFUExPWU1FTlRfU1RBVEVfV0FUQ0hJTkcQByptCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIfChtWRVJESUNUX05PVF9FTk9VR0hfRVZJREVOQ0UQARIVChFWRVJESUNUX05PVF9XT1JTRRACEhEKDVZFUkRJQ1RfV09SU0UQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * One step of a rollout.
@@ -112,6 +112,13 @@ export type Evidence = Message<"nexus.deployer.v1.Evidence"> & {
    * @generated from field: string remark = 9;
    */
   remark: string;
+
+  /**
+   * What the evidence is made of, the strongest first, where requests are told apart by RPC. Only for `errors` and `refusals`.
+   *
+   * @generated from field: repeated nexus.deployer.v1.EvidenceSlice slices = 10;
+   */
+  slices: EvidenceSlice[];
 };
 
 /**
@@ -120,6 +127,76 @@ export type Evidence = Message<"nexus.deployer.v1.Evidence"> & {
  */
 export const EvidenceSchema: GenMessage<Evidence> = /*@__PURE__*/
   messageDesc(file_nexus_deployer_v1_deployment, 1);
+
+/**
+ * The evidence of one RPC's requests with one kind of ending.
+ *
+ * @generated from message nexus.deployer.v1.EvidenceSlice
+ */
+export type EvidenceSlice = Message<"nexus.deployer.v1.EvidenceSlice"> & {
+  /**
+   * The RPC, such as `/shop.v1.Shop/Get`; `other` for those beyond the ones that are told apart.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * The gRPC status that is counted, such as 14.
+   *
+   * @generated from field: uint32 status = 2;
+   */
+  status: number;
+
+  /**
+   * Requests of this RPC to stable.
+   *
+   * @generated from field: double stable_requests = 3;
+   */
+  stableRequests: number;
+
+  /**
+   * Stable's requests that ended so.
+   *
+   * @generated from field: double stable_events = 4;
+   */
+  stableEvents: number;
+
+  /**
+   * Requests of this RPC to the canary.
+   *
+   * @generated from field: double canary_requests = 5;
+   */
+  canaryRequests: number;
+
+  /**
+   * The canary's requests that ended so.
+   *
+   * @generated from field: double canary_events = 6;
+   */
+  canaryEvents: number;
+
+  /**
+   * Evidence that the canary is worse here, as a base-10 logarithm of an e-value.
+   *
+   * @generated from field: double log10_worse = 7;
+   */
+  log10Worse: number;
+
+  /**
+   * Whether it is on the list of those that are worse: of all that are listed, the share that is wrongly there is at most alpha (e-BH).
+   *
+   * @generated from field: bool listed = 8;
+   */
+  listed: boolean;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.EvidenceSlice.
+ * Use `create(EvidenceSliceSchema)` to create a new message.
+ */
+export const EvidenceSliceSchema: GenMessage<EvidenceSlice> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployment, 2);
 
 /**
  * A gradual deployment of one commit of one target.
@@ -238,6 +315,28 @@ export type Deployment = Message<"nexus.deployer.v1.Deployment"> & {
    * @generated from field: google.protobuf.Timestamp ended_at = 16;
    */
   endedAt?: Timestamp | undefined;
+
+  /**
+   * Both versions side by side, from the first canary traffic on, oldest first; neighbours of the same weight are merged when there would
+   * be too many. Sent with the end; empty before.
+   *
+   * @generated from field: repeated nexus.deployer.v1.ComparedSlot slots = 17;
+   */
+  slots: ComparedSlot[];
+
+  /**
+   * When the canary had its first traffic; absent when it had none.
+   *
+   * @generated from field: google.protobuf.Timestamp traffic_began_at = 18;
+   */
+  trafficBeganAt?: Timestamp | undefined;
+
+  /**
+   * How bursty stable was before; absent until the canary has started.
+   *
+   * @generated from field: nexus.deployer.v1.Calibration calibration = 19;
+   */
+  calibration?: Calibration | undefined;
 };
 
 /**
@@ -245,7 +344,189 @@ export type Deployment = Message<"nexus.deployer.v1.Deployment"> & {
  * Use `create(DeploymentSchema)` to create a new message.
  */
 export const DeploymentSchema: GenMessage<Deployment> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployment, 2);
+  messageDesc(file_nexus_deployer_v1_deployment, 3);
+
+/**
+ * Both versions under the same traffic for some seconds: a randomised comparison.
+ *
+ * @generated from message nexus.deployer.v1.ComparedSlot
+ */
+export type ComparedSlot = Message<"nexus.deployer.v1.ComparedSlot"> & {
+  /**
+   * When it began, in seconds from the canary's first traffic.
+   *
+   * @generated from field: double start_seconds = 1;
+   */
+  startSeconds: number;
+
+  /**
+   * How long it is.
+   *
+   * @generated from field: double seconds = 2;
+   */
+  seconds: number;
+
+  /**
+   * Share of the traffic that went to the canary, in percent; 100 while the canary is watched with all the traffic.
+   *
+   * @generated from field: uint32 weight = 3;
+   */
+  weight: number;
+
+  /**
+   * What stable answered.
+   *
+   * @generated from field: nexus.deployer.v1.ArmSummary stable = 4;
+   */
+  stable?: ArmSummary | undefined;
+
+  /**
+   * What the canary answered.
+   *
+   * @generated from field: nexus.deployer.v1.ArmSummary canary = 5;
+   */
+  canary?: ArmSummary | undefined;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.ComparedSlot.
+ * Use `create(ComparedSlotSchema)` to create a new message.
+ */
+export const ComparedSlotSchema: GenMessage<ComparedSlot> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployment, 4);
+
+/**
+ * What one version answered in a slot. Latencies are read from a histogram whose bounds are twelve percent apart; 0 without requests.
+ *
+ * @generated from message nexus.deployer.v1.ArmSummary
+ */
+export type ArmSummary = Message<"nexus.deployer.v1.ArmSummary"> & {
+  /**
+   * Requests.
+   *
+   * @generated from field: double requests = 1;
+   */
+  requests: number;
+
+  /**
+   * Requests that ended in a status that is the service's fault.
+   *
+   * @generated from field: double errors = 2;
+   */
+  errors: number;
+
+  /**
+   * Requests that ended neither well nor in an error.
+   *
+   * @generated from field: double refusals = 3;
+   */
+  refusals: number;
+
+  /**
+   * Mean duration in milliseconds.
+   *
+   * @generated from field: double mean_ms = 4;
+   */
+  meanMs: number;
+
+  /**
+   * Median in milliseconds.
+   *
+   * @generated from field: double p50_ms = 5;
+   */
+  p50Ms: number;
+
+  /**
+   * 95th percentile in milliseconds.
+   *
+   * @generated from field: double p95_ms = 6;
+   */
+  p95Ms: number;
+
+  /**
+   * 99th percentile in milliseconds.
+   *
+   * @generated from field: double p99_ms = 7;
+   */
+  p99Ms: number;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.ArmSummary.
+ * Use `create(ArmSummarySchema)` to create a new message.
+ */
+export const ArmSummarySchema: GenMessage<ArmSummary> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployment, 5);
+
+/**
+ * What stable's own past says of how its rates fluctuate: the judge takes no more from a burst than that allows.
+ *
+ * @generated from message nexus.deployer.v1.Calibration
+ */
+export type Calibration = Message<"nexus.deployer.v1.Calibration"> & {
+  /**
+   * How much of the past was looked at, in seconds; 0: none, and cautious values are assumed.
+   *
+   * @generated from field: double history_seconds = 1;
+   */
+  historySeconds: number;
+
+  /**
+   * One for errors and one for slow requests, by the names of the evidence.
+   *
+   * @generated from field: repeated nexus.deployer.v1.Burstiness burstiness = 2;
+   */
+  burstiness: Burstiness[];
+};
+
+/**
+ * Describes the message nexus.deployer.v1.Calibration.
+ * Use `create(CalibrationSchema)` to create a new message.
+ */
+export const CalibrationSchema: GenMessage<Calibration> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployment, 6);
+
+/**
+ * How much a rate fluctuates beyond chance.
+ *
+ * @generated from message nexus.deployer.v1.Burstiness
+ */
+export type Burstiness = Message<"nexus.deployer.v1.Burstiness"> & {
+  /**
+   * The evidence that it is for, such as `errors`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Coefficient of variation of the rate from burst to burst, as the judge assumes it: 0 is a steady rate, 1 very bursty.
+   *
+   * @generated from field: double variation = 2;
+   */
+  variation: number;
+
+  /**
+   * How long a burst lasts on average, in seconds.
+   *
+   * @generated from field: double burst_seconds = 3;
+   */
+  burstSeconds: number;
+
+  /**
+   * Events that it was read from; with few of them cautious values are assumed.
+   *
+   * @generated from field: double events = 4;
+   */
+  events: number;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.Burstiness.
+ * Use `create(BurstinessSchema)` to create a new message.
+ */
+export const BurstinessSchema: GenMessage<Burstiness> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployment, 7);
 
 /**
  * A target's versions as they run.
@@ -308,7 +589,7 @@ export type TargetStatus = Message<"nexus.deployer.v1.TargetStatus"> & {
  * Use `create(TargetStatusSchema)` to create a new message.
  */
 export const TargetStatusSchema: GenMessage<TargetStatus> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployment, 3);
+  messageDesc(file_nexus_deployer_v1_deployment, 8);
 
 /**
  * Where a deployment stands.
@@ -364,6 +645,13 @@ export const DeploymentState = {
    * @generated from enum value: DEPLOYMENT_STATE_FAILED = 6;
    */
   FAILED: 6,
+
+  /**
+   * The canary has won and has all the traffic, on trial still: it is compared with what stable did before, and stable waits to take over.
+   *
+   * @generated from enum value: DEPLOYMENT_STATE_WATCHING = 7;
+   */
+  WATCHING: 7,
 } as const;
 
 /**
