@@ -2,7 +2,7 @@ import type { Author } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { invariant } from '../platform/invariant.ts'
 import type { JournalEvent } from '../platform/journal/journal.ts'
 import { digestOf } from '../platform/warrant/digest.ts'
-import type { Comparison } from './check/compare.ts'
+import type { MeasuredOperation } from './check/measure.ts'
 
 /** Something that a scanner saw in the changed code and not in the base. */
 export interface Finding {
@@ -46,7 +46,7 @@ export interface Proposal extends ProposalKey {
   readonly summary: string
   readonly findings: readonly Finding[]
   readonly checks: readonly Check[]
-  readonly benchmark: readonly Comparison[]
+  readonly benchmark: readonly MeasuredOperation[]
   readonly profileShare: number
   readonly sandboxTier: string
   /** Why it was refused; empty when it was not. */

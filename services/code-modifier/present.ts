@@ -16,7 +16,7 @@ export function presentChange(state: ChangeState): Change {
     ...same,
     paths: [...proposal.paths],
     checks: [...proposal.checks],
-    benchmark: [...proposal.benchmark],
+    benchmark: proposal.benchmark.map((one) => ({ ...one, slices: [...one.slices] })),
     findings: findings.map((finding) => ({ ...finding, severity: severities[finding.severity] })),
     baseCommit: base,
     branch: branchOf(proposal.id),

@@ -10,6 +10,7 @@ import { type Comparison, compareRuns, quantile, type Runs } from './compare.ts'
 import { changeOverRounds, type Round } from './rounds.ts'
 import { type CommandOutcome, insideRoot, runTargetCommand } from './run-command.ts'
 import type { GateRun } from './run-tests.ts'
+import { type Slice, slicesOf } from './slices.ts'
 
 const benchmarkTimeMs = 120_000
 /** Microseconds between samples of the profiler: fine enough to rank functions by, and a few hundred kilobytes a run. */
@@ -64,6 +65,11 @@ const maxExtraRounds = 6
 /** A benchmark as a whole that got slower by more than this, at the better end of its interval, refuses the change. */
 const clearlyWorse = 0.1
 
+/** An operation before and after, and the slices that the comparison rests on. */
+export interface MeasuredOperation extends Comparison {
+  readonly slices: readonly Slice[]
+}
+
 interface Sides {
   readonly base: Checkout
   readonly changed: Checkout
@@ -76,7 +82,7 @@ interface Sides {
 export async function measureBoth(
   run: GateRun,
   options: Sides & { readonly runs: number; readonly seedText: string },
-): Promise<Comparison[]> {
+): Promise<MeasuredOperation[]> {
   if (run.manifest.commands.benchmark === undefined) return []
   return run.gates.pass('benchmark', async () => {
     const random = seededRandom(options.seedText)
@@ -91,8 +97,9 @@ export async function measureBoth(
     while (looksWorse(rounds) && rounds.length < options.runs + maxExtraRounds) await another()
     const before = runsByOperation(rounds.map((round) => round.before))
     const after = runsByOperation(rounds.map((round) => round.after))
-    const result = compare(before, after, random)
+    const compared = compare(before, after, random)
     refuseWorse(rounds)
+    const result = compared.map((one) => ({ ...one, slices: slicesOf(one.operation, rounds) }))
     return { result, detail: describe(result), tier }
   })
 }
@@ -112,7 +119,7 @@ async function measureRound(
   const early = changedFirst ? await measure('after', changed) : undefined
   const before = await measure('before', base)
   const after = early ?? (await measure('after', changed))
-  return { round: { before: before.samples, after: after.samples }, tier: after.tier }
+  return { round: { before: before.samples, after: after.samples, changedFirst }, tier: after.tier }
 }
 
 function runBenchmark(

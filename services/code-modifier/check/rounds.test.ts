@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { normalVariate, seededRandom } from '../../platform/statistics/random.ts'
-import { changeOverRounds, type Round } from './rounds.ts'
+import { changeOverRounds } from './rounds.ts'
 
-const round = (ratio: number): Round => ({
+const round = (ratio: number) => ({
   before: { A: [10, 10], B: [1] },
   after: { A: [10 * ratio], B: [ratio] },
 })
@@ -23,7 +23,7 @@ test('one round says how much, and nothing of how sure that is; none says nothin
 })
 
 test('operations count by their time, and one that took none does no harm', () => {
-  const mixed: Round = { before: { A: [9], B: [1], C: [0] }, after: { A: [18], B: [1], C: [0] } }
+  const mixed = { before: { A: [9], B: [1], C: [0] }, after: { A: [18], B: [1], C: [0] } }
   assert.ok(Math.abs(changeOverRounds([mixed]).estimate - 0.9) < 1e-12)
   assert.equal(changeOverRounds([{ before: { A: [0] }, after: { A: [0] } }]).estimate, 0)
 })

@@ -6,6 +6,7 @@ import type { Samples } from './benchmark.ts'
 export interface Round {
   readonly before: Samples
   readonly after: Samples
+  readonly changedFirst: boolean
 }
 
 /** Relative change of the time that the base's calls take; `low` and `high` bound a two-sided 95 % interval. */
@@ -22,7 +23,7 @@ const unbounded = { low: -1, high: Number.POSITIVE_INFINITY }
  * A paired t-interval over the logarithms of the rounds' ratios. Samples within a run share its machine and its moment; only rounds are
  * independent, so their number is what the interval's width follows. Example: ratios 1.1, 1.2, 1.3 give about 0.20 (−0.03, 0.47).
  */
-export function changeOverRounds(rounds: readonly Round[]): RoundsChange {
+export function changeOverRounds(rounds: readonly Pick<Round, 'before' | 'after'>[]): RoundsChange {
   const ratios = rounds.map(ratioOf).filter((ratio) => ratio > 0)
   const logs = ratios.map(Math.log)
   const mean = meanOf(logs)
@@ -33,7 +34,7 @@ export function changeOverRounds(rounds: readonly Round[]): RoundsChange {
 }
 
 /** Time after over time before, for the calls that the base made; 1 where nothing took time. */
-function ratioOf({ before, after }: Round): number {
+function ratioOf({ before, after }: Pick<Round, 'before' | 'after'>): number {
   let [timeBefore, timeAfter] = [0, 0]
   for (const [operation, samples] of Object.entries(before)) {
     const changed = after[operation]

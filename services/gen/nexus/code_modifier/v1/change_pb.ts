@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/code_modifier/v1/change.proto.
  */
 export const file_nexus_code_modifier_v1_change: GenFile = /*@__PURE__*/
-  fileDesc("CiNuZXh1cy9jb2RlX21vZGlmaWVyL3YxL2NoYW5nZS5wcm90bxIWbmV4dXMuY29kZV9tb2RpZmllci52MSJ4CgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSMgoIc2V2ZXJpdHkYAiABKA4yIC5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLlNldmVyaXR5EgwKBHBhdGgYAyABKAkSDAoEbGluZRgEIAEoDRIPCgdtZXNzYWdlGAUgASgJImMKBUNoZWNrEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhkKBmRldGFpbBgDIAEoCUIJukgGcgQYgIABEhMKC2R1cmF0aW9uX21zGAQgASgNEgwKBHRpZXIYBSABKAkijQIKE0JlbmNobWFya0NvbXBhcmlzb24SEQoJb3BlcmF0aW9uGAEgASgJEhYKDnNhbXBsZXNfYmVmb3JlGAIgASgNEhUKDXNhbXBsZXNfYWZ0ZXIYAyABKA0SFQoNcDk1X2JlZm9yZV9tcxgEIAEoARIUCgxwOTVfYWZ0ZXJfbXMYBSABKAESFQoNcDk5X2JlZm9yZV9tcxgGIAEoARIUCgxwOTlfYWZ0ZXJfbXMYByABKAESFgoObWVhbl9iZWZvcmVfbXMYCCABKAESFQoNbWVhbl9hZnRlcl9tcxgJIAEoARIUCgxyZWxhdGl2ZV9sb3cYCiABKAESFQoNcmVsYXRpdmVfaGlnaBgLIAEoASKxBQoGQ2hhbmdlEgoKAmlkGAEgASgJEhQKDG9iamVjdGl2ZV9pZBgCIAEoCRIOCgZ0YXJnZXQYAyABKAkSFAoMaW50ZXJ2ZW50aW9uGAQgASgJEjIKBXN0YXRlGAUgASgOMiMubmV4dXMuY29kZV9tb2RpZmllci52MS5DaGFuZ2VTdGF0ZRIVCg10YXJnZXRfYnJhbmNoGAYgASgJEhMKC2Jhc2VfY29tbWl0GAcgASgJEgwKBHRyZWUYCCABKAkSDgoGYnJhbmNoGAkgASgJEg4KBmNvbW1pdBgKIAEoCRIVCg1yZXZlcnRfY29tbWl0GAsgASgJEgwKBGRpZmYYDCABKAkSDQoFcGF0aHMYDSADKAkSEwoLbGluZXNfYWRkZWQYDiABKA0SFQoNbGluZXNfcmVtb3ZlZBgPIAEoDRIpCgZhdXRob3IYECABKA4yGS5uZXh1cy5nb3Zlcm5vci52MS5BdXRob3ISFQoNYXV0aG9yX2RldGFpbBgRIAEoCRIPCgdzdW1tYXJ5GBIgASgJEjEKCGZpbmRpbmdzGBMgAygLMh8ubmV4dXMuY29kZV9tb2RpZmllci52MS5GaW5kaW5nEi0KBmNoZWNrcxgUIAMoCzIdLm5leHVzLmNvZGVfbW9kaWZpZXIudjEuQ2hlY2sSPgoJYmVuY2htYXJrGBUgAygLMisubmV4dXMuY29kZV9tb2RpZmllci52MS5CZW5jaG1hcmtDb21wYXJpc29uEg4KBmRpZ2VzdBgWIAEoCRIPCgdyZWZ1c2FsGBcgASgJEhUKDXByb2ZpbGVfc2hhcmUYGCABKAESLgoKY3JlYXRlZF9hdBgZIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2FuZGJveF90aWVyGBogASgJIlYKBlJlY2lwZRIUCgxpbnRlcnZlbnRpb24YASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIQCghyZWZ1c2FscxgEIAMoCSqyAQoLQ2hhbmdlU3RhdGUSHAoYQ0hBTkdFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQ0hBTkdFX1NUQVRFX1BST1BPU0VEEAESGAoUQ0hBTkdFX1NUQVRFX1JFRlVTRUQQAhIaChZDSEFOR0VfU1RBVEVfQ09NTUlUVEVEEAMSGQoVQ0hBTkdFX1NUQVRFX1BST01PVEVEEAQSGQoVQ0hBTkdFX1NUQVRFX1JFVkVSVEVEEAUqTgoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9OT1RFEAESFQoRU0VWRVJJVFlfQkxPQ0tJTkcQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_nexus_governor_v1_warrant]);
+  fileDesc("CiNuZXh1cy9jb2RlX21vZGlmaWVyL3YxL2NoYW5nZS5wcm90bxIWbmV4dXMuY29kZV9tb2RpZmllci52MSJ4CgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSMgoIc2V2ZXJpdHkYAiABKA4yIC5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLlNldmVyaXR5EgwKBHBhdGgYAyABKAkSDAoEbGluZRgEIAEoDRIPCgdtZXNzYWdlGAUgASgJImMKBUNoZWNrEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhkKBmRldGFpbBgDIAEoCUIJukgGcgQYgIABEhMKC2R1cmF0aW9uX21zGAQgASgNEgwKBHRpZXIYBSABKAkixQIKE0JlbmNobWFya0NvbXBhcmlzb24SEQoJb3BlcmF0aW9uGAEgASgJEhYKDnNhbXBsZXNfYmVmb3JlGAIgASgNEhUKDXNhbXBsZXNfYWZ0ZXIYAyABKA0SFQoNcDk1X2JlZm9yZV9tcxgEIAEoARIUCgxwOTVfYWZ0ZXJfbXMYBSABKAESFQoNcDk5X2JlZm9yZV9tcxgGIAEoARIUCgxwOTlfYWZ0ZXJfbXMYByABKAESFgoObWVhbl9iZWZvcmVfbXMYCCABKAESFQoNbWVhbl9hZnRlcl9tcxgJIAEoARIUCgxyZWxhdGl2ZV9sb3cYCiABKAESFQoNcmVsYXRpdmVfaGlnaBgLIAEoARI2CgZzbGljZXMYDCADKAsyJi5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLkJlbmNobWFya1NsaWNlInAKDkJlbmNobWFya1NsaWNlEg0KBXJvdW5kGAEgASgNEg8KB2NoYW5nZWQYAiABKAgSDQoFZmlyc3QYAyABKAgSDQoFcGxhY2UYBCABKA0SDwoHc2FtcGxlcxgFIAEoDRIPCgdtZWFuX21zGAYgASgBIrEFCgZDaGFuZ2USCgoCaWQYASABKAkSFAoMb2JqZWN0aXZlX2lkGAIgASgJEg4KBnRhcmdldBgDIAEoCRIUCgxpbnRlcnZlbnRpb24YBCABKAkSMgoFc3RhdGUYBSABKA4yIy5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLkNoYW5nZVN0YXRlEhUKDXRhcmdldF9icmFuY2gYBiABKAkSEwoLYmFzZV9jb21taXQYByABKAkSDAoEdHJlZRgIIAEoCRIOCgZicmFuY2gYCSABKAkSDgoGY29tbWl0GAogASgJEhUKDXJldmVydF9jb21taXQYCyABKAkSDAoEZGlmZhgMIAEoCRINCgVwYXRocxgNIAMoCRITCgtsaW5lc19hZGRlZBgOIAEoDRIVCg1saW5lc19yZW1vdmVkGA8gASgNEikKBmF1dGhvchgQIAEoDjIZLm5leHVzLmdvdmVybm9yLnYxLkF1dGhvchIVCg1hdXRob3JfZGV0YWlsGBEgASgJEg8KB3N1bW1hcnkYEiABKAkSMQoIZmluZGluZ3MYEyADKAsyHy5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLkZpbmRpbmcSLQoGY2hlY2tzGBQgAygLMh0ubmV4dXMuY29kZV9tb2RpZmllci52MS5DaGVjaxI+CgliZW5jaG1hcmsYFSADKAsyKy5uZXh1cy5jb2RlX21vZGlmaWVyLnYxLkJlbmNobWFya0NvbXBhcmlzb24SDgoGZGlnZXN0GBYgASgJEg8KB3JlZnVzYWwYFyABKAkSFQoNcHJvZmlsZV9zaGFyZRgYIAEoARIuCgpjcmVhdGVkX2F0GBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzYW5kYm94X3RpZXIYGiABKAkiVgoGUmVjaXBlEhQKDGludGVydmVudGlvbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCHJlZnVzYWxzGAQgAygJKrIBCgtDaGFuZ2VTdGF0ZRIcChhDSEFOR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVDSEFOR0VfU1RBVEVfUFJPUE9TRUQQARIYChRDSEFOR0VfU1RBVEVfUkVGVVNFRBACEhoKFkNIQU5HRV9TVEFURV9DT01NSVRURUQQAxIZChVDSEFOR0VfU1RBVEVfUFJPTU9URUQQBBIZChVDSEFOR0VfU1RBVEVfUkVWRVJURUQQBSpOCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX05PVEUQARIVChFTRVZFUklUWV9CTE9DS0lORxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_nexus_governor_v1_warrant]);
 
 /**
  * Something that a scanner saw in the changed code and not in the base.
@@ -197,6 +197,13 @@ export type BenchmarkComparison = Message<"nexus.code_modifier.v1.BenchmarkCompa
    * @generated from field: double relative_high = 11;
    */
   relativeHigh: number;
+
+  /**
+   * The runs cut into slices of consecutive samples, in the order in which they were measured: what the interval can be checked with.
+   *
+   * @generated from field: repeated nexus.code_modifier.v1.BenchmarkSlice slices = 12;
+   */
+  slices: BenchmarkSlice[];
 };
 
 /**
@@ -205,6 +212,62 @@ export type BenchmarkComparison = Message<"nexus.code_modifier.v1.BenchmarkCompa
  */
 export const BenchmarkComparisonSchema: GenMessage<BenchmarkComparison> = /*@__PURE__*/
   messageDesc(file_nexus_code_modifier_v1_change, 2);
+
+/**
+ * Consecutive samples of one operation in one run of the benchmark.
+ *
+ * @generated from message nexus.code_modifier.v1.BenchmarkSlice
+ */
+export type BenchmarkSlice = Message<"nexus.code_modifier.v1.BenchmarkSlice"> & {
+  /**
+   * The round, from 0: in each both sides are measured once, one right after the other.
+   *
+   * @generated from field: uint32 round = 1;
+   */
+  round: number;
+
+  /**
+   * Whether it was measured on the change. Which side of a round comes first is drawn by lot.
+   *
+   * @generated from field: bool changed = 2;
+   */
+  changed: boolean;
+
+  /**
+   * Whether its side was the first of the round.
+   *
+   * @generated from field: bool first = 3;
+   */
+  first: boolean;
+
+  /**
+   * Its place in the run, from 0.
+   *
+   * @generated from field: uint32 place = 4;
+   */
+  place: number;
+
+  /**
+   * Number of samples.
+   *
+   * @generated from field: uint32 samples = 5;
+   */
+  samples: number;
+
+  /**
+   * Their mean, in milliseconds.
+   *
+   * @generated from field: double mean_ms = 6;
+   */
+  meanMs: number;
+};
+
+/**
+ * Describes the message nexus.code_modifier.v1.BenchmarkSlice.
+ * Use `create(BenchmarkSliceSchema)` to create a new message.
+ */
+export const BenchmarkSliceSchema: GenMessage<BenchmarkSlice> = /*@__PURE__*/
+  messageDesc(file_nexus_code_modifier_v1_change, 3);
 
 /**
  * A change and all that is known about it.
@@ -400,7 +463,7 @@ export type Change = Message<"nexus.code_modifier.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_nexus_code_modifier_v1_change, 3);
+  messageDesc(file_nexus_code_modifier_v1_change, 4);
 
 /**
  * A recipe: a change that is derived, not written.
@@ -442,7 +505,7 @@ export type Recipe = Message<"nexus.code_modifier.v1.Recipe"> & {
  * Use `create(RecipeSchema)` to create a new message.
  */
 export const RecipeSchema: GenMessage<Recipe> = /*@__PURE__*/
-  messageDesc(file_nexus_code_modifier_v1_change, 4);
+  messageDesc(file_nexus_code_modifier_v1_change, 5);
 
 /**
  * Where a change stands.

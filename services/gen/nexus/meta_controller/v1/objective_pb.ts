@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/meta_controller/v1/objective.proto.
  */
 export const file_nexus_meta_controller_v1_objective: GenFile = /*@__PURE__*/
-  fileDesc("CihuZXh1cy9tZXRhX2NvbnRyb2xsZXIvdjEvb2JqZWN0aXZlLnByb3RvEhhuZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEi0AQKCU9iamVjdGl2ZRIKCgJpZBgBIAEoCRIMCgRnb2FsGAIgASgJEhUKDXRhcmdldF9tZXRyaWMYAyABKAkSFAoMaW50ZXJ2ZW50aW9uGAQgASgJEhgKEGFmZmVjdGVkX21ldHJpY3MYBSADKAkSDgoGdGFyZ2V0GAYgASgJEi0KCGF1dG9ub215GAcgASgOMhsubmV4dXMuZ292ZXJub3IudjEuQXV0b25vbXkSNwoFc3RhdGUYCCABKA4yKC5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuT2JqZWN0aXZlU3RhdGUSLgoFc3RhZ2UYCSABKA4yHy5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuU3RhZ2USDgoGcmVhc29uGAogASgJEjQKCGRlY2lzaW9uGAsgASgLMiIubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLkRlY2lzaW9uEhEKCWNoYW5nZV9pZBgMIAEoCRIOCgZjb21taXQYDSABKAkSEwoLYXBwcm92YWxfaWQYDiABKAkSOAoKZXhwZXJpZW5jZRgPIAEoCzIkLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5FeHBlcmllbmNlEi4KCmNyZWF0ZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHN1Ym1pdHRlZF9ieRgSIAEoCRIMCgR0dXJuGBMgASgNIm0KB0Fub21hbHkSDwoHc2VydmljZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSDQoFdmFsdWUYAyABKAESEQoJcmVmZXJlbmNlGAQgASgBEg8KB3BfdmFsdWUYBSABKAESDgoGcmVtYXJrGAYgASgJIlsKBkVmZmVjdBIQCghlc3RpbWF0ZRgBIAEoARILCgNsb3cYAiABKAESDAoEaGlnaBgDIAEoARIOCgZvcmlnaW4YBCABKAkSFAoMb2JzZXJ2YXRpb25zGAUgASgNInAKBk9wdGlvbhIUCgxpbnRlcnZlbnRpb24YASABKAkSMAoGZWZmZWN0GAIgASgLMiAubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLkVmZmVjdBIOCgZjaG9zZW4YAyABKAgSDgoGcmVhc29uGAQgASgJIqUCCghEZWNpc2lvbhIUCgxpbnRlcnZlbnRpb24YASABKAkSDwoHcmVhc29ucxgCIAMoCRIxCgdvcHRpb25zGAMgAygLMiAubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLk9wdGlvbhI0Cglhbm9tYWxpZXMYBCADKAsyIS5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuQW5vbWFseRIPCgdzZXJ2aWNlGAUgASgJEjAKBmVmZmVjdBgGIAEoCzIgLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5FZmZlY3QSKwoEcmlzaxgHIAEoCzIdLm5leHVzLmdvdmVybm9yLnYxLlJpc2tWZWN0b3ISGQoRcmVsYXRlZF9rbm93bGVkZ2UYCCADKAkiiQIKCkV4cGVyaWVuY2USFAoMb2JqZWN0aXZlX2lkGAEgASgJEg4KBnRhcmdldBgCIAEoCRIUCgxpbnRlcnZlbnRpb24YAyABKAkSDwoHb3V0Y29tZRgEIAEoCRIUCgxzdGFibGVfdmFsdWUYBSABKAESFAoMY2FuYXJ5X3ZhbHVlGAYgASgBEjIKCGV4cGVjdGVkGAcgASgLMiAubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLkVmZmVjdBIQCghtZWFzdXJlZBgIIAEoARIUCgxjYW5hcnlfY291bnQYCSABKAESJgoCYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuIBCg5PYmplY3RpdmVFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBIMCgR0eXBlGAIgASgJEi4KBXN0YWdlGAMgASgOMh8ubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLlN0YWdlEg8KB21lc3NhZ2UYBCABKAkSDwoHZGV0YWlscxgFIAEoCRImCgJhdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoJb2JqZWN0aXZlGAcgASgLMiMubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLk9iamVjdGl2ZSrlAgoOT2JqZWN0aXZlU3RhdGUSHwobT0JKRUNUSVZFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT0JKRUNUSVZFX1NUQVRFX1JVTk5JTkcQARIlCiFPQkpFQ1RJVkVfU1RBVEVfQVdBSVRJTkdfQVBQUk9WQUwQAhIcChhPQkpFQ1RJVkVfU1RBVEVfUFJPTU9URUQQAxIcChhPQkpFQ1RJVkVfU1RBVEVfUFJPUE9TRUQQBBIcChhPQkpFQ1RJVkVfU1RBVEVfREVDTElORUQQBRIbChdPQkpFQ1RJVkVfU1RBVEVfUkVGVVNFRBAGEhsKF09CSkVDVElWRV9TVEFURV9BQk9SVEVEEAcSIAocT0JKRUNUSVZFX1NUQVRFX0lOQ09OQ0xVU0lWRRAIEhoKFk9CSkVDVElWRV9TVEFURV9GQUlMRUQQCRIcChhPQkpFQ1RJVkVfU1RBVEVfQ0FOQ0VMRUQQCiqyAQoFU3RhZ2USFQoRU1RBR0VfVU5TUEVDSUZJRUQQABIRCg1TVEFHRV9PQlNFUlZFEAESEAoMU1RBR0VfT1JJRU5UEAISEAoMU1RBR0VfREVDSURFEAMSEQoNU1RBR0VfUFJPUE9TRRAEEhMKD1NUQUdFX0FVVEhPUklaRRAFEhAKDFNUQUdFX0NPTU1JVBAGEhAKDFNUQUdFX0RFUExPWRAHEg8KC1NUQUdFX0xFQVJOEAhiBnByb3RvMw", [file_google_protobuf_timestamp, file_nexus_governor_v1_warrant]);
+  fileDesc("CihuZXh1cy9tZXRhX2NvbnRyb2xsZXIvdjEvb2JqZWN0aXZlLnByb3RvEhhuZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEi0AQKCU9iamVjdGl2ZRIKCgJpZBgBIAEoCRIMCgRnb2FsGAIgASgJEhUKDXRhcmdldF9tZXRyaWMYAyABKAkSFAoMaW50ZXJ2ZW50aW9uGAQgASgJEhgKEGFmZmVjdGVkX21ldHJpY3MYBSADKAkSDgoGdGFyZ2V0GAYgASgJEi0KCGF1dG9ub215GAcgASgOMhsubmV4dXMuZ292ZXJub3IudjEuQXV0b25vbXkSNwoFc3RhdGUYCCABKA4yKC5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuT2JqZWN0aXZlU3RhdGUSLgoFc3RhZ2UYCSABKA4yHy5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuU3RhZ2USDgoGcmVhc29uGAogASgJEjQKCGRlY2lzaW9uGAsgASgLMiIubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLkRlY2lzaW9uEhEKCWNoYW5nZV9pZBgMIAEoCRIOCgZjb21taXQYDSABKAkSEwoLYXBwcm92YWxfaWQYDiABKAkSOAoKZXhwZXJpZW5jZRgPIAEoCzIkLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5FeHBlcmllbmNlEi4KCmNyZWF0ZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHN1Ym1pdHRlZF9ieRgSIAEoCRIMCgR0dXJuGBMgASgNIm0KB0Fub21hbHkSDwoHc2VydmljZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSDQoFdmFsdWUYAyABKAESEQoJcmVmZXJlbmNlGAQgASgBEg8KB3BfdmFsdWUYBSABKAESDgoGcmVtYXJrGAYgASgJItEBCgZFZmZlY3QSEAoIZXN0aW1hdGUYASABKAESCwoDbG93GAIgASgBEgwKBGhpZ2gYAyABKAESDgoGb3JpZ2luGAQgASgJEhQKDG9ic2VydmF0aW9ucxgFIAEoDRIOCgZtZXRob2QYBiABKAkSOQoLcmVmdXRhdGlvbnMYByADKAsyJC5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuUmVmdXRhdGlvbhIPCgdlX3ZhbHVlGAggASgBEhgKEHJvYnVzdG5lc3NfdmFsdWUYCSABKAEiOgoKUmVmdXRhdGlvbhIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIOCgZyZW1hcmsYAyABKAkiTgoJUm9vdENhdXNlEg8KB3NlcnZpY2UYASABKAkSDQoFc2hhcmUYAiABKAESEQoJZGV2aWF0aW9uGAMgASgBEg4KBnJlbWFyaxgEIAEoCSJ5CgpPYmxpZ2F0aW9uEgwKBG5hbWUYASABKAkSEQoJc3RhdGVtZW50GAIgASgJEg4KBnN0YXR1cxgDIAEoCRIWCg5jb3VudGVyZXhhbXBsZRgEIAEoCRIOCgZyZWFzb24YBSABKAkSEgoKc210X3NoYTI1NhgGIAEoCSJwCgZPcHRpb24SFAoMaW50ZXJ2ZW50aW9uGAEgASgJEjAKBmVmZmVjdBgCIAEoCzIgLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5FZmZlY3QSDgoGY2hvc2VuGAMgASgIEg4KBnJlYXNvbhgEIAEoCSK1AwoIRGVjaXNpb24SFAoMaW50ZXJ2ZW50aW9uGAEgASgJEg8KB3JlYXNvbnMYAiADKAkSMQoHb3B0aW9ucxgDIAMoCzIgLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5PcHRpb24SNAoJYW5vbWFsaWVzGAQgAygLMiEubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLkFub21hbHkSDwoHc2VydmljZRgFIAEoCRIwCgZlZmZlY3QYBiABKAsyIC5uZXh1cy5tZXRhX2NvbnRyb2xsZXIudjEuRWZmZWN0EisKBHJpc2sYByABKAsyHS5uZXh1cy5nb3Zlcm5vci52MS5SaXNrVmVjdG9yEhkKEXJlbGF0ZWRfa25vd2xlZGdlGAggAygJEjgKC3Jvb3RfY2F1c2VzGAkgAygLMiMubmV4dXMubWV0YV9jb250cm9sbGVyLnYxLlJvb3RDYXVzZRIZChF1bmV4cGxhaW5lZF9zaGFyZRgKIAEoARI5CgtvYmxpZ2F0aW9ucxgLIAMoCzIkLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5PYmxpZ2F0aW9uIokCCgpFeHBlcmllbmNlEhQKDG9iamVjdGl2ZV9pZBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSFAoMaW50ZXJ2ZW50aW9uGAMgASgJEg8KB291dGNvbWUYBCABKAkSFAoMc3RhYmxlX3ZhbHVlGAUgASgBEhQKDGNhbmFyeV92YWx1ZRgGIAEoARIyCghleHBlY3RlZBgHIAEoCzIgLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5FZmZlY3QSEAoIbWVhc3VyZWQYCCABKAESFAoMY2FuYXJ5X2NvdW50GAkgASgBEiYKAmF0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLiAQoOT2JqZWN0aXZlRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSDAoEdHlwZRgCIAEoCRIuCgVzdGFnZRgDIAEoDjIfLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5TdGFnZRIPCgdtZXNzYWdlGAQgASgJEg8KB2RldGFpbHMYBSABKAkSJgoCYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCW9iamVjdGl2ZRgHIAEoCzIjLm5leHVzLm1ldGFfY29udHJvbGxlci52MS5PYmplY3RpdmUq5QIKDk9iamVjdGl2ZVN0YXRlEh8KG09CSkVDVElWRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09CSkVDVElWRV9TVEFURV9SVU5OSU5HEAESJQohT0JKRUNUSVZFX1NUQVRFX0FXQUlUSU5HX0FQUFJPVkFMEAISHAoYT0JKRUNUSVZFX1NUQVRFX1BST01PVEVEEAMSHAoYT0JKRUNUSVZFX1NUQVRFX1BST1BPU0VEEAQSHAoYT0JKRUNUSVZFX1NUQVRFX0RFQ0xJTkVEEAUSGwoXT0JKRUNUSVZFX1NUQVRFX1JFRlVTRUQQBhIbChdPQkpFQ1RJVkVfU1RBVEVfQUJPUlRFRBAHEiAKHE9CSkVDVElWRV9TVEFURV9JTkNPTkNMVVNJVkUQCBIaChZPQkpFQ1RJVkVfU1RBVEVfRkFJTEVEEAkSHAoYT0JKRUNUSVZFX1NUQVRFX0NBTkNFTEVEEAoqsgEKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASEQoNU1RBR0VfT0JTRVJWRRABEhAKDFNUQUdFX09SSUVOVBACEhAKDFNUQUdFX0RFQ0lERRADEhEKDVNUQUdFX1BST1BPU0UQBBITCg9TVEFHRV9BVVRIT1JJWkUQBRIQCgxTVEFHRV9DT01NSVQQBhIQCgxTVEFHRV9ERVBMT1kQBxIPCgtTVEFHRV9MRUFSThAIYgZwcm90bzM", [file_google_protobuf_timestamp, file_nexus_governor_v1_warrant]);
 
 /**
  * What a person or a program wants.
@@ -259,6 +259,35 @@ export type Effect = Message<"nexus.meta_controller.v1.Effect"> & {
    * @generated from field: uint32 observations = 5;
    */
   observations: number;
+
+  /**
+   * How it was estimated: `aipw` (doubly robust, over randomised slots), `ratio`, or empty when nothing was.
+   *
+   * @generated from field: string method = 6;
+   */
+  method: string;
+
+  /**
+   * What tried to prove the estimate wrong.
+   *
+   * @generated from field: repeated nexus.meta_controller.v1.Refutation refutations = 7;
+   */
+  refutations: Refutation[];
+
+  /**
+   * How strongly something unmeasured would have to act on both the treatment and the outcome to explain the estimate away,
+   * as a risk ratio (VanderWeele and Ding 2017); 1 means that nothing is needed, zero that it was not computed.
+   *
+   * @generated from field: double e_value = 8;
+   */
+  eValue: number;
+
+  /**
+   * Share of the remaining variance of both that it would have to explain (Chernozhukov et al. 2022), 0 to 1.
+   *
+   * @generated from field: double robustness_value = 9;
+   */
+  robustnessValue: number;
 };
 
 /**
@@ -267,6 +296,139 @@ export type Effect = Message<"nexus.meta_controller.v1.Effect"> & {
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
   messageDesc(file_nexus_meta_controller_v1_objective, 2);
+
+/**
+ * An attempt to prove an estimate wrong.
+ *
+ * @generated from message nexus.meta_controller.v1.Refutation
+ */
+export type Refutation = Message<"nexus.meta_controller.v1.Refutation"> & {
+  /**
+   * What was tried, such as `placebo` or `subset`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Whether the estimate stood.
+   *
+   * @generated from field: bool passed = 2;
+   */
+  passed: boolean;
+
+  /**
+   * In words, with the figures.
+   *
+   * @generated from field: string remark = 3;
+   */
+  remark: string;
+};
+
+/**
+ * Describes the message nexus.meta_controller.v1.Refutation.
+ * Use `create(RefutationSchema)` to create a new message.
+ */
+export const RefutationSchema: GenMessage<Refutation> = /*@__PURE__*/
+  messageDesc(file_nexus_meta_controller_v1_objective, 3);
+
+/**
+ * A service that causes what is wrong.
+ *
+ * @generated from message nexus.meta_controller.v1.RootCause
+ */
+export type RootCause = Message<"nexus.meta_controller.v1.RootCause"> & {
+  /**
+   * The service.
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * Its share of the excess of the anomaly, 0 to 1: what is its own after what it called is subtracted.
+   *
+   * @generated from field: double share = 2;
+   */
+  share: number;
+
+  /**
+   * How far it is from usual, in robust standard deviations.
+   *
+   * @generated from field: double deviation = 3;
+   */
+  deviation: number;
+
+  /**
+   * In words.
+   *
+   * @generated from field: string remark = 4;
+   */
+  remark: string;
+};
+
+/**
+ * Describes the message nexus.meta_controller.v1.RootCause.
+ * Use `create(RootCauseSchema)` to create a new message.
+ */
+export const RootCauseSchema: GenMessage<RootCause> = /*@__PURE__*/
+  messageDesc(file_nexus_meta_controller_v1_objective, 4);
+
+/**
+ * Something that must hold whatever happens, and whether that was proved.
+ *
+ * @generated from message nexus.meta_controller.v1.Obligation
+ */
+export type Obligation = Message<"nexus.meta_controller.v1.Obligation"> & {
+  /**
+   * Its name, such as `rollout_burn`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What must hold, in words.
+   *
+   * @generated from field: string statement = 2;
+   */
+  statement: string;
+
+  /**
+   * `proven`, `refuted`, or `not proven` when the prover could not tell; the last two end the intervention.
+   *
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * What breaks it, in words; only when refuted.
+   *
+   * @generated from field: string counterexample = 4;
+   */
+  counterexample: string;
+
+  /**
+   * Why the prover could not tell; only when not proven.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * SHA-256 in hex of the SMT-LIB text that the prover was given: the journal's details hold the text itself.
+   *
+   * @generated from field: string smt_sha256 = 6;
+   */
+  smtSha256: string;
+};
+
+/**
+ * Describes the message nexus.meta_controller.v1.Obligation.
+ * Use `create(ObligationSchema)` to create a new message.
+ */
+export const ObligationSchema: GenMessage<Obligation> = /*@__PURE__*/
+  messageDesc(file_nexus_meta_controller_v1_objective, 5);
 
 /**
  * An intervention that was considered.
@@ -308,7 +470,7 @@ export type Option = Message<"nexus.meta_controller.v1.Option"> & {
  * Use `create(OptionSchema)` to create a new message.
  */
 export const OptionSchema: GenMessage<Option> = /*@__PURE__*/
-  messageDesc(file_nexus_meta_controller_v1_objective, 3);
+  messageDesc(file_nexus_meta_controller_v1_objective, 6);
 
 /**
  * What the mind decided in a turn.
@@ -371,6 +533,27 @@ export type Decision = Message<"nexus.meta_controller.v1.Decision"> & {
    * @generated from field: repeated string related_knowledge = 8;
    */
   relatedKnowledge: string[];
+
+  /**
+   * Who causes it, the largest share first.
+   *
+   * @generated from field: repeated nexus.meta_controller.v1.RootCause root_causes = 9;
+   */
+  rootCauses: RootCause[];
+
+  /**
+   * Share of the excess that no service explains, 0 to 1.
+   *
+   * @generated from field: double unexplained_share = 10;
+   */
+  unexplainedShare: number;
+
+  /**
+   * What must hold of the intervention's roll-out, with its proof.
+   *
+   * @generated from field: repeated nexus.meta_controller.v1.Obligation obligations = 11;
+   */
+  obligations: Obligation[];
 };
 
 /**
@@ -378,7 +561,7 @@ export type Decision = Message<"nexus.meta_controller.v1.Decision"> & {
  * Use `create(DecisionSchema)` to create a new message.
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
-  messageDesc(file_nexus_meta_controller_v1_objective, 4);
+  messageDesc(file_nexus_meta_controller_v1_objective, 7);
 
 /**
  * What became of a change, as the canary measured it.
@@ -462,7 +645,7 @@ export type Experience = Message<"nexus.meta_controller.v1.Experience"> & {
  * Use `create(ExperienceSchema)` to create a new message.
  */
 export const ExperienceSchema: GenMessage<Experience> = /*@__PURE__*/
-  messageDesc(file_nexus_meta_controller_v1_objective, 5);
+  messageDesc(file_nexus_meta_controller_v1_objective, 8);
 
 /**
  * One line of an objective's history, as it happened.
@@ -525,7 +708,7 @@ export type ObjectiveEvent = Message<"nexus.meta_controller.v1.ObjectiveEvent"> 
  * Use `create(ObjectiveEventSchema)` to create a new message.
  */
 export const ObjectiveEventSchema: GenMessage<ObjectiveEvent> = /*@__PURE__*/
-  messageDesc(file_nexus_meta_controller_v1_objective, 6);
+  messageDesc(file_nexus_meta_controller_v1_objective, 9);
 
 /**
  * Where an objective stands.
