@@ -25,6 +25,8 @@ export interface ServiceSignals {
   readonly service: string
   readonly slots: readonly Slot[]
   readonly coveredSeconds: number
+  /** The slots before them, as far as telemetry reaches back, at most `maxHistorySeconds`. */
+  readonly history: readonly Slot[]
 }
 
 /** A caller, a callee, and the requests between them. */
@@ -32,6 +34,9 @@ export interface Edge {
   readonly caller: string
   readonly service: string
   readonly requests: number
+  /** Only of calls between services of the target: what a cause is traced along. */
+  readonly slots?: readonly Slot[]
+  readonly history?: readonly Slot[]
 }
 
 /** Everything that the turn judges from: it can be judged again from this alone. */
@@ -54,6 +59,8 @@ const slotMs = 1000
 const patience = 3
 const pollMs = 500
 const maxSlots = 120
+const maxHistorySeconds = 120
+const maxTracedEdges = 16
 const inspectTimeoutMs = 60_000
 const governorTimeoutMs = 30_000
 const deployerTimeoutMs = 30_000
@@ -85,7 +92,7 @@ export const observe: Stage<Observation> = async (state, context) => {
     permitted: inspected.interventions,
     firstWeightPercent: firstWeightOf(inspected.rollout),
     services,
-    edges: await readEdges(nowMs, context),
+    edges: await readEdges(nowMs, inspected.services, context),
     budgets: budgets.map(budgetSeen),
     notReady: await whyNotReady(target, context),
   }
@@ -124,23 +131,41 @@ async function readSignals(services: readonly string[], context: StageContext): 
 }
 
 async function signalsOf(service: string, context: StageContext): Promise<ServiceSignals> {
+  const { slots, history } = await windowsOf({ service }, context)
+  return { service, coveredSeconds: slots.length, slots, history }
+}
+
+/** The window of the observation, and what was before it. */
+async function windowsOf(
+  which: { service: string; caller?: string },
+  context: StageContext,
+): Promise<{ slots: Slot[]; history: Slot[] }> {
   const nowMs = context.clock.nowMs()
   // The newest slot may still be filling; the one before it is whole.
   const endMs = Math.floor(nowMs / slotMs) * slotMs
   const seconds = Math.min(context.observeSeconds, maxSlots)
-  const query = { service, startMs: endMs - seconds * 1000, endMs, slotMs }
-  const slots = (await goldenSignals(context.signals, query)).filter((slot) => slot.covered)
+  const beginMs = endMs - seconds * 1000
+  const query = { ...which, startMs: beginMs - maxHistorySeconds * 1000, endMs, slotMs }
+  const covered = (await goldenSignals(context.signals, query)).filter((slot) => slot.covered)
+  const plain = (slots: typeof covered) =>
+    slots.map(({ requests, errors, latency }) => ({ requests, errors, latency }))
   return {
-    service,
-    coveredSeconds: slots.length,
-    slots: slots.map(({ requests, errors, latency }) => ({ requests, errors, latency })),
+    slots: plain(covered.filter((slot) => slot.startMs >= beginMs)),
+    history: plain(covered.filter((slot) => slot.startMs < beginMs)),
   }
 }
 
-async function readEdges(nowMs: number, context: StageContext): Promise<Edge[]> {
+async function readEdges(nowMs: number, services: readonly string[], context: StageContext): Promise<Edge[]> {
   const startMs = nowMs - context.observeSeconds * 1000
   const edges = await edgesOf(context.signals, { startMs, endMs: nowMs })
-  return edges.map(({ caller, service, requests }) => ({ caller, service, requests }))
+  const own = new Set(services)
+  let traced = 0
+  const read = edges.map(async ({ caller, service, requests }): Promise<Edge> => {
+    const isTraced = own.has(caller) && own.has(service) && traced++ < maxTracedEdges
+    if (!isTraced) return { caller, service, requests }
+    return { caller, service, requests, ...(await windowsOf({ service, caller }, context)) }
+  })
+  return Promise.all(read)
 }
 
 async function whyNotReady(target: string, context: StageContext): Promise<string | undefined> {

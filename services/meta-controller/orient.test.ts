@@ -28,7 +28,14 @@ function observed(slow: number, requests = 80, budgets: readonly BudgetSeen[] = 
     branch: 'main',
     permitted: ['enable_caching'],
     firstWeightPercent: 10,
-    services: [{ service: 'storefront', coveredSeconds: 20, slots: Array.from({ length: 20 }, () => slot) }],
+    services: [
+      {
+        service: 'storefront',
+        coveredSeconds: 20,
+        slots: Array.from({ length: 20 }, () => slot),
+        history: [],
+      },
+    ],
     edges: [
       { caller: 'web', service: 'storefront', requests: 75 },
       { caller: 'web', service: 'other', requests: 25 },

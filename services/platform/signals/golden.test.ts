@@ -228,13 +228,13 @@ test('histograms of targets with other buckets are summed over the bounds that t
   assert.deepEqual(slot?.latency, { upperBoundsMs: [10], counts: [7, 2] })
 })
 
-test('version, method and namespace narrow; the caller’s side and other protocols are left out', async () => {
+test('version, method, namespace and caller narrow; the caller’s side and other protocols are left out', async () => {
   const { source, scrape } = handScraped()
   for (let second = 0; second <= 2; second += 1) {
     scrape(second, [
       requests(second, { rollouts_pod_template_hash: 'stable', grpc_method: 'Get' }),
       requests(second * 10, { rollouts_pod_template_hash: 'canary', grpc_method: 'List' }),
-      requests(second * 100, { destination_service_namespace: 'elsewhere' }),
+      requests(second * 100, { destination_service_namespace: 'elsewhere', source_workload: 'till' }),
       requests(second * 1_000, { reporter: 'source' }),
       requests(second * 1_000, { request_protocol: 'http' }),
     ])
@@ -244,6 +244,7 @@ test('version, method and namespace narrow; the caller’s side and other protoc
   assert.equal(await count({ namespace: 'default' }), 11)
   assert.equal(await count({ version: 'canary' }), 10)
   assert.equal(await count({ method: 'Get' }), 1)
+  assert.equal(await count({ caller: 'till' }), 100)
   assert.deepEqual(
     await versionsOf(source, { service: 'shop', namespace: 'default', startMs: 1_000, endMs: 2_000 }),
     [

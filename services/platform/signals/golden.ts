@@ -23,6 +23,8 @@ export interface GoldenQuery extends Grid {
   readonly version?: string
   /** The `grpc_method`, where a tag override of Istio adds that label. */
   readonly method?: string
+  /** The `source_workload`: the requests of one edge. */
+  readonly caller?: string
 }
 
 /** One slot of a service's signals; plain data, fit for the journal. */
@@ -115,13 +117,14 @@ export function grpcStatusOf(labels: Readonly<Record<string, string>>): number {
   return /^\d{1,2}$/.test(text) ? Number(text) : unknownGrpcStatus
 }
 
-function labelsOf(query: { service: string; namespace?: string; version?: string; method?: string }) {
+function labelsOf(query: Omit<GoldenQuery, keyof Grid>) {
   return {
     ...reportedByDestination,
     destination_service_name: query.service,
     ...(query.namespace !== undefined && { destination_service_namespace: query.namespace }),
     ...(query.version !== undefined && { rollouts_pod_template_hash: query.version }),
     ...(query.method !== undefined && { grpc_method: query.method }),
+    ...(query.caller !== undefined && { source_workload: query.caller }),
   }
 }
 
