@@ -1,0 +1,150 @@
+import { varianceOf } from '../../../platform/statistics/order.ts'
+import { type Random, seededRandom } from '../../../platform/statistics/random.ts'
+import { averaged, crossFit, type Nuisances, type Scores, scoresOf } from './aipw.ts'
+import { boosting } from './boosting.ts'
+import { assignment, controlOutcomes, dependenceOf, unobservedCause } from './confounding.ts'
+import { exponential } from './exponential.ts'
+import { type Interval, intervalAround, standardErrorOfMean } from './interval.ts'
+import { kernelRidge } from './kernel.ts'
+import type { Learner } from './learner.ts'
+import { type Overlap, overlapOf, overlapProblem, trimmedRows } from './overlap.ts'
+import { type Refutation, resample } from './resample.ts'
+import { ridge } from './ridge.ts'
+import { type EffectInput, leastRows, part, type Refused, refuse, type Sample, sampleOf } from './sample.ts'
+import { biasScaleOf, eValues, observedStrengths, robustnessValue } from './sensitivity.ts'
+import { superLearner } from './super-learner.ts'
+
+/** The average effect of a treatment, with what was tried to refute it. */
+export interface EffectEstimate extends Interval {
+  readonly kind: 'effect'
+  /** The average difference that the treatment makes, in the unit of the outcome; `low` to `high` holds it in 95 % of cases. */
+  readonly estimate: number
+  /** The same for the rows at hand only, not for those that will come: a narrower interval. */
+  readonly ofSample: Interval
+  /** As many independent rows as the estimate is worth. */
+  readonly ess: number
+  readonly overlap: Overlap
+  /** Rows left out because they were nearly sure to be treated or not to be: the effect is that of the others. */
+  readonly trimmed: number
+  readonly refutations: readonly Refutation[]
+  /** A hidden common cause is suspected; the failed one of the refutations tells why. */
+  readonly confounderSuspected: boolean
+  readonly eValue: number
+  /** How strong a hidden cause must be, as a share of what is unexplained on both sides, to move the effect to 0; and its interval. */
+  readonly robustnessValue: number
+  readonly robustnessValueOfLimit: number
+}
+
+/** How much computing an estimate may take: tens of milliseconds for a few hundred rows, or seconds. */
+export type Effort = 'fast' | 'full'
+
+export const learnersOf = {
+  fast: superLearner([ridge, exponential]),
+  full: superLearner([ridge, exponential, boosting, kernelRidge]),
+} as const satisfies Record<Effort, Learner>
+
+const folds = 5
+const refitsOf = { fast: 40, full: 100 } as const
+
+/**
+ * The effect of a treatment by cross-fitted AIPW, its refutations and its sensitivity to hidden causes; or why it cannot be told
+ * (malformed rows, too few of one kind, no overlap). The same input and seed give the same answer.
+ * Example: 200 rows of y = 2t + x with t drawn by lot give about 2, with an interval of about ± 0.3 when the noise is 1.
+ */
+export function estimateEffect(input: EffectInput, effort: Effort = 'fast'): EffectEstimate | Refused {
+  const whole = sampleOf(input)
+  if ('kind' in whole) return whole
+  const random = seededRandom(input.seed)
+  const fitted = fitWithOverlap(whole, learnersOf[effort], random)
+  if ('kind' in fitted) return fitted
+  const { sample, nuisances, overlap, kept } = fitted
+  const scores = scoresOf(sample, nuisances)
+  const { population, ofSample } = intervalsOf(sample, scores)
+  const scale = biasScaleOf(sample, nuisances)
+  const distance = Math.max(0, population.low, -population.high)
+  const controls = input.controlOutcomes?.map((values) => kept.map((row) => values[row]!)) ?? []
+  const tests = confoundingTests({ sample, controls, population, random, effort, scale })
+  return {
+    kind: 'effect',
+    estimate: scores.estimate,
+    ...population,
+    ofSample,
+    ess: overlap.effectiveRows,
+    overlap,
+    trimmed: whole.y.length - kept.length,
+    refutations: [...resample(sample, refitsOf[effort], random), ...tests.all],
+    confounderSuspected: tests.decisive.some((one) => !one.passed),
+    eValue: eValues(scores.estimate, population.se, Math.sqrt(varianceOf(sample.y))).estimate,
+    robustnessValue: robustnessValue(scale, Math.abs(scores.estimate)),
+    robustnessValueOfLimit: robustnessValue(scale, distance),
+  }
+}
+
+interface Fitted {
+  readonly sample: Sample
+  readonly nuisances: Nuisances
+  readonly overlap: Overlap
+  /** Which of the given rows are in the sample. */
+  readonly kept: readonly number[]
+}
+
+/** Nuisances of all rows or, where the arms overlap too little, of those that remain after trimming. */
+export function fitWithOverlap(
+  whole: Sample,
+  outcome: Learner,
+  random: Random,
+  repeats = 1,
+): Fitted | Refused {
+  const fit = (sample: Sample) =>
+    averaged(Array.from({ length: repeats }, () => crossFit(sample, { folds, outcome, random })))
+  const nuisances = fit(whole)
+  const overlap = overlapOf(whole.treated, nuisances.propensity)
+  const all = Array.from(whole.y, (_, row) => row)
+  const problem = overlapProblem(overlap)
+  if (problem === undefined) return { sample: whole, nuisances, overlap, kept: all }
+  const kept = trimmedRows(nuisances.propensity)
+  if (kept.length < leastRows) return refuse(`${problem}, and too few rows remain without those`)
+  const sample = part(whole, kept)
+  const again = fit(sample)
+  const left = overlapOf(sample.treated, again.propensity)
+  const still = overlapProblem(left)
+  return still === undefined
+    ? { sample, nuisances: again, overlap: left, kept }
+    : refuse(`${problem}; without the rows of least overlap ${still}`)
+}
+
+/** 95 % intervals for rows like these, and for just these. */
+export function intervalsOf(sample: Sample, { scores, modelled, estimate }: Scores) {
+  const dependence = dependenceOf(sample)
+  const population = standardErrorOfMean(scores, dependence)
+  const ofSample = standardErrorOfMean(
+    scores.map((score, row) => score - modelled[row]!),
+    dependence,
+  )
+  return {
+    population: intervalAround(estimate, population.se, population.freedom),
+    ofSample: intervalAround(estimate, ofSample.se, ofSample.freedom),
+  }
+}
+
+interface ConfoundingInput {
+  readonly sample: Sample
+  readonly controls: readonly (readonly number[])[]
+  readonly population: Interval
+  readonly random: Random
+  readonly effort: Effort
+  readonly scale: ReturnType<typeof biasScaleOf>
+}
+
+/**
+ * Which test decides whether a hidden cause is suspected: outcomes before the treatment where there are any; a known assignment
+ * by its own check; with neither, that no cause as strong as the strongest observed one explains the effect.
+ */
+function confoundingTests({ sample, controls, population, random, scale }: ConfoundingInput) {
+  const unobserved = unobservedCause(population, scale, observedStrengths(sample))
+  const decisive: Refutation[] = []
+  if (controls.length > 0)
+    decisive.push(controlOutcomes(sample, controls, { outcome: learnersOf.fast, folds, random }))
+  if (sample.propensity !== undefined) decisive.push(assignment(sample, sample.propensity))
+  return { all: [...decisive, unobserved], decisive: decisive.length > 0 ? decisive : [unobserved] }
+}
