@@ -19,16 +19,16 @@ const leastShareOfTarget = 0.1
 const leastShareOfMedian = 0.03
 const leastDeviation = 1e-12
 
-/** The robust levels of a normal period: medians, and the wider of two quantile ranges. */
+/** The robust levels of those that had requests in a normal period: medians, and the wider of two quantile ranges. */
 export function levelsOf(scene: Scene, { mass }: Question): Levels {
   const scale = quantileOfSorted(measured(scene.scale), 0.5)
   // A count of failures varies at least as a Poisson count does, of at least one failure in a slot.
   const floorOf = (median: number) => (mass === 'errors' ? Math.sqrt(Math.max(1, median * scale)) / scale : 0)
   const own = levelOf(scene.masses[0]!, floorOf, leastDeviation)
   const least = own.deviation * leastShareOfTarget
-  const services = new Map(
-    scene.services.map((service, place) => [service, levelOf(scene.masses[place]!, floorOf, least)]),
-  )
+  const services = new Map<string, Level>()
+  for (const [place, service] of scene.services.entries())
+    if (scene.isServed[place]) services.set(service, levelOf(scene.masses[place]!, floorOf, least))
   services.set(scene.services[0]!, own)
   const calls = new Map<string, Level>()
   for (const call of scene.calls)

@@ -17,6 +17,8 @@ export interface Normal extends Question {
 export const leastSlots = 10
 /** Windows that the gate is calibrated on, at most; a longer period is sampled evenly. */
 const maxWindows = 600
+/** Slots of services in all those windows together. */
+const maxCells = 3_000_000
 const leastWindows = 40
 /** One normal window in twenty has more evidence than the quantile; a culprit takes twice that. */
 const quantile = 0.95
@@ -51,7 +53,8 @@ export function learnNormal(
 
 function evidenceOfWindows(scene: Scene, levels: Levels, length: number): Float64Array {
   const starts = scene.requests.length - length + 1
-  const step = Math.max(1, Math.ceil(starts / maxWindows))
+  const affordable = Math.max(1, Math.floor(maxCells / (length * scene.services.length)))
+  const step = Math.max(1, Math.ceil(starts / Math.min(maxWindows, affordable)))
   const found: number[] = []
   for (let start = 0; start < starts; start += step)
     found.push(evidenceOf(ledgerOf(sliceOf(scene, start, length), levels)))

@@ -24,6 +24,8 @@ export interface Scene {
   /** The target first, then breadth first. */
   readonly services: readonly string[]
   readonly isProxy: readonly boolean[]
+  /** Whether it had any requests. */
+  readonly isServed: readonly boolean[]
   readonly calls: readonly SceneCall[]
   /** Places of services, each after its callers as far as the graph has no cycles. */
   readonly order: readonly number[]
@@ -36,17 +38,18 @@ export interface Scene {
 
 /** Services beyond this are not looked at; those nearest to the target are. */
 const maxServices = 2000
-/** Of each service, the latest slots. */
-export const maxSlots = 20_000
+/** Of each service, so many of the latest slots; fewer where the services are many. */
+const maxSlots = 20_000
+const maxCells = 2_000_000
 
 /** Undefined when the target has no telemetry. */
 export function sceneOf(period: Period, { target, mass, isPerRequest }: Question): Scene | undefined {
   const loads = new Map(period.services.map((one) => [one.service, one]))
   const own = loads.get(target)
   if (own === undefined || own.slots.length === 0) return undefined
-  const slots = Math.min(own.slots.length, maxSlots)
   const calls = callsWithin(period.calls, loads)
   const services = reachedFrom(target, calls)
+  const slots = Math.min(own.slots.length, maxSlots, Math.floor(maxCells / services.length))
   const placeOf = new Map(services.map((service, place) => [service, place]))
   const requests = columnOf(own.slots, slots, (load) =>
     massOf(load, mass) >= 0 ? load.requests : Number.NaN,
@@ -68,6 +71,7 @@ export function sceneOf(period: Period, { target, mass, isPerRequest }: Question
   return {
     services,
     isProxy: services.map((service) => loads.get(service)?.isProxy === true),
+    isServed: services.map((service) => loads.get(service)!.slots.some(({ requests }) => requests > 0)),
     calls: within,
     order: callersFirst(services.length, within),
     masses: services.map((service) => scaled(loads.get(service)!.slots)),
