@@ -18,7 +18,7 @@ export interface CallPolicy {
   readonly jitter?: number
   /** Retries at most this share of the calls so far, plus ten; no such bound without it. */
   readonly retryBudget?: number
-  /** Answers are kept by key for so long; nothing is kept without it. The call has to have `keys`. */
+  /** Answers are kept by key for so long; nothing is kept without it. */
   readonly cacheTtlMs?: number
 }
 
@@ -29,7 +29,7 @@ export interface CallSpec extends CallPolicy {
   readonly probability?: number
   /** Added to the way there; 0 without it. A round trip's time is all put there, so that a call costs one event less. */
   readonly networkMs?: number
-  /** What is asked for: so many different things, whose popularity falls by Zipf's law with that skew. */
+  /** What is asked for: so many different things, whose popularity falls by Zipf's law with that skew. Without it no two ask for the same. */
   readonly keys?: { readonly count: number; readonly skew: number }
   /** The caller does without an answer when this call fails. */
   readonly isOptional?: boolean

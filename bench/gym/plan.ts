@@ -113,12 +113,9 @@ function policyOf(policy: CallPolicy): Policy {
   }
 }
 
-/** An empty cache for the keys of the edge, or none. Errors: of a cache without keys. */
+/** An empty cache for the keys of the edge. None where nothing is to be kept, or where each key is new so that keeping it is in vain. */
 function cacheOf(edge: Pick<Edge, 'popularity'>, policy: Policy): Float64Array | undefined {
-  if (policy.cacheTtlMs <= 0) return undefined
-  if (edge.popularity === undefined)
-    throw new Error('a call with a cache needs `keys`: say how many there are')
-  return new Float64Array(edge.popularity.length)
+  return policy.cacheTtlMs > 0 && edge.popularity ? new Float64Array(edge.popularity.length) : undefined
 }
 
 /** The faults that are on at the moment, as one. */

@@ -71,7 +71,8 @@ export class Simulation {
   /** The two versions of each service since the start, stable first. */
   readonly arms: readonly (readonly [ArmTotals, ArmTotals])[]
 
-  constructor(spec: MeshSpec, seed: number) {
+  /** `fromMs`: nobody calls before; those who call later have the luck that they have in a run from the start. */
+  constructor(spec: MeshSpec, seed: number, fromMs = 0) {
     this.#seed = mix(seed, 0)
     this.#plan = planOf(spec)
     const { services, edges, indexOf } = this.#plan
@@ -93,7 +94,7 @@ export class Simulation {
       return { service: indexOf.get(service)!, upTo, deadlineMs: deadlineMs ?? Infinity }
     })
     this.#nextArrival = arrivalsOf(spec.load, this.#seed)
-    this.#scheduleArrival()
+    this.#scheduleArrival(fromMs)
   }
 
   /** Simulates all that happens before `untilMs`. */
@@ -155,8 +156,9 @@ export class Simulation {
     else if (kind === retry) this.#retry(thing)
   }
 
-  #scheduleArrival(): void {
-    const atMs = this.#nextArrival()
+  #scheduleArrival(fromMs: number): void {
+    let atMs = this.#nextArrival()
+    for (; atMs < fromMs; atMs = this.#nextArrival()) this.#arrivals++
     if (atMs < Infinity) this.#heap.push(atMs, arrival, 0, 0)
   }
 
@@ -173,7 +175,7 @@ export class Simulation {
     const { deadlineMs } = this.#entries[entry]!
     this.#scheduleTimeout(callTimeout, call, deadlineMs, this.#calls.generation[call]!)
     this.#try(call)
-    this.#scheduleArrival()
+    this.#scheduleArrival(0)
   }
 
   #newCall(
