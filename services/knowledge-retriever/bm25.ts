@@ -1,16 +1,9 @@
-import type { KnowledgeGraph } from './graph.ts'
+import type { KnowledgeGraph, PassageNode, WordCodes } from './graph.ts'
+import { maxSentences } from './mentions.ts'
+import { countOf, noStem, ordinalOf } from './vocabulary.ts'
 
-/** How the words of a question weigh, and which passages have them. */
-export interface WordScores {
-  /** BM25 by ordinal; 0 where the passage has no word of the question. */
-  readonly scores: Float64Array
-  /** Share of the question's weight that the passage's words cover, by ordinal, from 0 to 1. */
-  readonly coverage: Float64Array
-  /** Ordinals of the passages with a word of the question, in no order. */
-  readonly touched: readonly number[]
-  /** The question's stems with their weights. */
-  readonly weights: ReadonlyMap<string, number>
-}
+/** More stems than bits are not asked for: the rarest stay. */
+export const maxQuestionStems = 32
 
 const k1 = 0.9
 const b = 0.4
@@ -20,30 +13,130 @@ export function rarity(count: number, total: number): number {
   return Math.log(1 + (total - count + 0.5) / (count + 0.5))
 }
 
-/** Scores all passages by the question's stems: Okapi BM25 (Robertson and Zaragoza 2009), each stem counted once. */
-export function scoreWords(graph: KnowledgeGraph, stems: readonly string[]): WordScores {
-  const scores = new Float64Array(graph.capacity)
-  const coverage = new Float64Array(graph.capacity)
-  const touched: number[] = []
-  const { passages } = graph.counts
-  const weights = weigh(graph, stems, passages)
-  let totalWeight = 0
-  for (const weight of weights.values()) totalWeight += weight
-  for (const [stem, weight] of weights) {
-    for (const [ordinal, count] of graph.posting(stem) ?? []) {
-      if (scores[ordinal] === 0) touched.push(ordinal)
-      const length = graph.passage(ordinal)?.length ?? 0
-      const norm = k1 * (1 - b + (b * length) / graph.meanLength)
-      scores[ordinal] = (scores[ordinal] ?? 0) + (weight * count * (k1 + 1)) / (count + norm)
-      coverage[ordinal] = (coverage[ordinal] ?? 0) + weight / totalWeight
+/** How the words of a question weigh, and which passages have them. A set of the question's stems is the bits of an integer. */
+export class WordScores {
+  /** BM25 by ordinal; 0 where the passage has no word of the question. */
+  readonly scores: Float64Array
+  /** The question's stems in text and title, by ordinal. */
+  readonly masks: Int32Array
+  /** Ordinals of the passages with a word of the question, in no order. */
+  readonly touched: number[] = []
+  /** The largest of the scores. */
+  best = 0
+  /** The question's stems that count, in the order of the question, and the weight of each. */
+  readonly stems: readonly string[]
+  readonly weights: readonly number[]
+  readonly #graph: KnowledgeGraph
+  readonly #bitOfStem: Int32Array
+  /** Weight share of each set of 8 neighbouring stems. */
+  readonly #shares: readonly Float64Array[]
+  readonly #sentences = new Map<number, Int32Array>()
+
+  /** Scores all passages by the stems: Okapi BM25 (Robertson and Zaragoza 2009), each stem counted once. */
+  constructor(graph: KnowledgeGraph, stems: readonly string[]) {
+    this.#graph = graph
+    this.scores = new Float64Array(graph.capacity)
+    this.masks = new Int32Array(graph.capacity)
+    this.#bitOfStem = new Int32Array(graph.vocabulary.stemCapacity)
+    const weighed = weigh(graph, stems)
+    this.stems = weighed.map(({ stem }) => stem)
+    this.weights = weighed.map(({ weight }) => weight)
+    this.#shares = shareTables(this.weights)
+    weighed.forEach(({ id, weight }, index) => {
+      if (id === undefined) return
+      this.#bitOfStem[id] = 1 << index
+      this.#score(id, weight, 1 << index)
+    })
+    for (const ordinal of this.touched) this.best = Math.max(this.best, this.scores[ordinal] as number)
+  }
+
+  /** The share of the question's weight that a set of its stems has, from 0 to 1. */
+  share(mask: number): number {
+    const [first, second, third, fourth] = this.#shares as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ]
+    return (
+      (first[mask & 255] as number) +
+      (second[(mask >>> 8) & 255] as number) +
+      (third[(mask >>> 16) & 255] as number) +
+      (fourth[mask >>> 24] as number)
+    )
+  }
+
+  /** The question's stems in some words. */
+  maskOf(words: WordCodes): number {
+    let mask = 0
+    for (const code of words) mask |= this.bitOfWord(code >>> 2)
+    return mask
+  }
+
+  /** The bit of a word's stem; 0 when the question does not have it. */
+  bitOfWord(word: number): number {
+    const stem = this.#graph.vocabulary.stemOfWord(word)
+    return stem === noStem ? 0 : (this.#bitOfStem[stem] as number)
+  }
+
+  /** The question's stems in each sentence of a passage's text. */
+  sentences(passage: PassageNode): Int32Array {
+    let masks = this.#sentences.get(passage.ordinal)
+    if (masks === undefined) {
+      masks = this.#readSentences(passage)
+      this.#sentences.set(passage.ordinal, masks)
+    }
+    return masks
+  }
+
+  #readSentences({ words }: PassageNode): Int32Array {
+    const masks: number[] = []
+    for (const code of words) {
+      if ((code & 2) !== 0 && masks.length < maxSentences) masks.push(0)
+      const bit = this.bitOfWord(code >>> 2)
+      if (bit !== 0) masks[masks.length - 1] = (masks.at(-1) as number) | bit
+    }
+    return Int32Array.from(masks)
+  }
+
+  #score(stem: number, weight: number, bit: number): void {
+    const mean = this.#graph.meanLength
+    for (const posting of this.#graph.vocabulary.postings(stem)) {
+      const ordinal = ordinalOf(posting)
+      const count = countOf(posting)
+      const norm = k1 * (1 - b + (b * this.#graph.passage(ordinal).length) / mean)
+      if (this.masks[ordinal] === 0) this.touched.push(ordinal)
+      this.masks[ordinal] = (this.masks[ordinal] as number) | bit
+      this.scores[ordinal] = (this.scores[ordinal] as number) + (weight * count * (k1 + 1)) / (count + norm)
     }
   }
-  return { scores, coverage, touched, weights }
 }
 
-/** Weights of the question's stems. A stem that nothing has weighs as much as the rarest: it stays uncovered. */
-function weigh(graph: KnowledgeGraph, stems: readonly string[], passages: number): Map<string, number> {
-  const weights = new Map<string, number>()
-  for (const stem of stems) weights.set(stem, rarity(graph.posting(stem)?.size ?? 0, passages))
-  return weights
+/** Weights of the stems by rarity. A stem that nothing has weighs as much as the rarest: it stays uncovered. */
+function weigh(
+  graph: KnowledgeGraph,
+  stems: readonly string[],
+): { stem: string; id: number | undefined; weight: number }[] {
+  const total = graph.counts.passages
+  const weighed = stems.map((stem, place) => {
+    const id = graph.vocabulary.stemId(stem)
+    const count = id === undefined ? 0 : graph.vocabulary.postings(id).length
+    return { stem, id, weight: rarity(count, total), place }
+  })
+  if (weighed.length <= maxQuestionStems) return weighed
+  weighed.sort((left, right) => right.weight - left.weight || left.place - right.place)
+  return weighed.slice(0, maxQuestionStems).sort((left, right) => left.place - right.place)
+}
+
+function shareTables(weights: readonly number[]): Float64Array[] {
+  let total = 0
+  for (const weight of weights) total += weight
+  return [0, 8, 16, 24].map((from) => {
+    const table = new Float64Array(256)
+    for (let set = 1; set < 256; set += 1) {
+      const highest = 31 - Math.clz32(set)
+      table[set] = (table[set & ~(1 << highest)] as number) + (weights[from + highest] ?? 0) / (total || 1)
+    }
+    return table
+  })
 }

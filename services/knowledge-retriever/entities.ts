@@ -16,6 +16,11 @@ const aliasWeight = 0.7
 const minAliasLength = 4
 const maxConnectors = 2
 const maxTitleChars = 120
+/** Aliases are looked for in the beginning of a text only. */
+const maxLeadChars = 400
+const maxAliases = 6
+const knownAsPattern =
+  /\b(?:known (?:simply |professionally |commonly |popularly |mononymously )?as|also called|better known as|nicknamed|n\u00e9e|born|stage name|abbreviated(?: as)?|stylized as|formerly)\s+["\u201c]?((?:[A-Z][\p{L}\p{N}.'\u2019-]*\s?(?:(?:of|the|de|van|von|al|bin)\s)?){1,6})/gu
 const connectors = new Set(
   'of the de la le du des van von der den bin ibn al and for in at on to & y e da do dos di del'.split(' '),
 )
@@ -27,14 +32,16 @@ const calendarWords = new Set(
 )
 
 /**
- * The names in a title: the title without a trailing `(…)`, and the part before its first comma.
- * `titleNames('Paris, Texas (film)')` is `paris texas` with weight 1 and `paris` with weight 0.7.
+ * The names in a title: the title, the title without a trailing `(…)`, and the part before its first comma.
+ * `titleNames('Paris, Texas (film)')` is `paris texas` and `paris texas film` with weight 1 and `paris` with weight 0.7.
  */
 export function titleNames(title: string): TitleName[] {
   const bare = title.replace(/\s*\([^()]*\)\s*$/, '')
   const key = keyOf(tokenize(bare))
   if (key === undefined) return []
   const names: TitleName[] = [{ key, weight: 1 }]
+  const full = keyOf(tokenize(title))
+  if (full !== undefined && full !== key) names.push({ key: full, weight: 1 })
   const comma = bare.indexOf(',')
   const alias = comma >= minAliasLength ? keyOf(tokenize(bare.slice(0, comma))) : undefined
   if (alias !== undefined && alias !== key) names.push({ key: alias, weight: aliasWeight })
@@ -42,8 +49,8 @@ export function titleNames(title: string): TitleName[] {
 }
 
 /**
- * The title of a document that has none: its first heading, else a short first line, else the first name in it.
- * It links the document into the graph; it is never shown as the document's title.
+ * The title of a document that has none: its first heading, else a short first line, else what its first sentence speaks
+ * of, else the first name in it. It links the document into the graph; it is never shown as the document's title.
  */
 export function inducedTitle(text: string): string {
   const start = text.trimStart()
@@ -52,7 +59,42 @@ export function inducedTitle(text: string): string {
   const heading = /^#{1,6}\s+(.+)$/.exec(line.slice(0, maxTitleChars))
   if (heading?.[1] !== undefined) return heading[1]
   if (lineEnd >= 0 && line.length <= maxTitleChars && /[\p{L}\p{N}]$/u.test(line)) return line
-  return firstName(start.slice(0, maxTitleChars * 4))
+  const lead = start.slice(0, maxLeadChars)
+  return subjectOf(lead) ?? firstName(lead)
+}
+
+/** What stands before the first verb of being, bracket or comma of a text, when it is a name. */
+function subjectOf(lead: string): string | undefined {
+  const quoted = /^["\u201c]([^"\u201d\n]{1,120})["\u201d]/.exec(lead)?.[1]
+  if (quoted !== undefined) return quoted
+  const subject = /^(.{2,100}?)\s*(?:[(,;:\u2013]|\s(?:is|was|are|were|refers|has|had|can|may|in|or)\s)/.exec(
+    lead,
+  )?.[1]
+  if (subject === undefined) return undefined
+  const tokens = tokenize(subject)
+  const isName = tokens.every(({ capital, word }, at) => capital || (at > 0 && connectors.has(word)))
+  return isName && keyOf(tokens) !== undefined ? subject : undefined
+}
+
+/**
+ * Other names that a text gives to what its title names: how its first sentence calls it, what it is `also known as`, an
+ * acronym in brackets after the name, and a person's first name with the last.
+ */
+export function inducedAliases(title: string, text: string): TitleName[] {
+  const lead = text.slice(0, maxLeadChars)
+  const titleWords = new Set(tokenize(title).map(({ word }) => word))
+  const names = new Set<EntityKey>()
+  const subject = subjectOf(lead)
+  const tokens = subject === undefined ? [] : tokenize(subject)
+  if (tokens.some(({ word }) => titleWords.has(word) && !isStopWord(word))) {
+    addName(names, tokens)
+    const isPerson = /^[^.]{0,120}\((?:born|b\.|c\.|[^)]{0,60}\b(?:1[0-9]{3}|20[0-9]{2})\b)/.test(lead)
+    if (isPerson && tokens.length > 2) addName(names, [tokens[0] as Token, tokens.at(-1) as Token])
+  }
+  for (const match of lead.matchAll(knownAsPattern)) addName(names, tokenize(match[1] ?? ''))
+  const acronym = /^[^.(]{4,100}\(([A-Z][A-Z&]{1,7})\)/.exec(lead)?.[1]
+  if (acronym !== undefined) addName(names, tokenize(acronym))
+  return [...names].slice(0, maxAliases).map((key) => ({ key, weight: aliasWeight }))
 }
 
 function firstName(text: string): string {

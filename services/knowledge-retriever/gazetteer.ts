@@ -1,13 +1,19 @@
-import type { Token } from '../platform/text.ts'
 import { type EntityKey, maxNameWords } from './entities.ts'
 
-/** A known name found in a text; `from` and `to` are token indices, `to` is past the end. */
+/** A word of a text as names are looked for in it; a `Token` is one. */
+export interface TextWord {
+  readonly word: string
+  readonly capital: boolean
+  readonly sentence: number
+}
+
+/** A known name found in a text; `from` and `to` are indices of words, `to` is past the end. */
 export interface NameMatch {
   readonly key: EntityKey
   readonly from: number
   readonly to: number
-  /** 1, or less when it stands inside a longer name: `Virginia` in `West Virginia`. */
-  readonly weight: number
+  /** It stands inside a longer name: `Virginia` in `West Virginia`. */
+  readonly isInside: boolean
 }
 
 interface NameUse {
@@ -15,7 +21,6 @@ interface NameUse {
   spans: number
 }
 
-const insideLongerNameWeight = 0.35
 /** A span that only one passage has connects nothing. */
 const minSpanUses = 2
 
@@ -25,16 +30,19 @@ const minSpanUses = 2
  */
 export class Gazetteer {
   readonly #uses = new Map<EntityKey, NameUse>()
-  /** First word of the known names → their lengths in words → how many names have it. */
-  readonly #lengths = new Map<string, Map<number, number>>()
+  /** First word of the known names → how many names there are of one word, of two, … */
+  readonly #lengths = new Map<string, number[]>()
 
   /** Counts uses of a name up or down. Gives true when this made it known or unknown. */
   count(key: EntityKey, kind: 'titles' | 'spans', change: 1 | -1): boolean {
-    const use = this.#uses.get(key) ?? { titles: 0, spans: 0 }
+    let use = this.#uses.get(key)
+    if (use === undefined) {
+      use = { titles: 0, spans: 0 }
+      this.#uses.set(key, use)
+    }
     const before = isKnown(use)
     use[kind] += change
     if (use.titles === 0 && use.spans === 0) this.#uses.delete(key)
-    else this.#uses.set(key, use)
     const after = isKnown(use)
     if (before !== after) this.#countLength(key, after ? 1 : -1)
     return before !== after
@@ -49,45 +57,48 @@ export class Gazetteer {
     return (this.#uses.get(key)?.titles ?? 0) > 0
   }
 
-  /** The known names in a text: at each capitalised word the longest, and in it the shorter ones at their lower weight. */
-  matches(tokens: readonly Token[]): NameMatch[] {
+  /** The known names in a text: the longest at each capitalised word, also where a longer one contains it. */
+  matches(words: readonly TextWord[]): NameMatch[] {
     const found: NameMatch[] = []
     let coveredTo = 0
-    tokens.forEach((token, from) => {
-      if (!token.capital) return
-      const longest = this.#longestAt(tokens, from)
-      if (longest === undefined) return
+    for (let from = 0; from < words.length; from += 1) {
+      if (words[from]?.capital !== true) continue
+      const longest = this.#longestAt(words, from)
+      if (longest === undefined) continue
       const to = from + longest.words
-      found.push({ key: longest.key, from, to, weight: to <= coveredTo ? insideLongerNameWeight : 1 })
+      found.push({ key: longest.key, from, to, isInside: to <= coveredTo })
       coveredTo = Math.max(coveredTo, to)
-    })
+    }
     return found
   }
 
-  #longestAt(tokens: readonly Token[], from: number): { key: EntityKey; words: number } | undefined {
-    const first = tokens[from]
-    const lengths = first && this.#lengths.get(first.word)
-    if (first === undefined || lengths === undefined) return undefined
-    let key = ''
+  #longestAt(words: readonly TextWord[], from: number): { key: EntityKey; words: number } | undefined {
+    const first = words[from] as TextWord
+    const lengths = this.#lengths.get(first.word)
+    if (lengths === undefined) return undefined
+    let key = first.word
     let longest: { key: EntityKey; words: number } | undefined
-    for (let words = 1; words <= maxNameWords; words += 1) {
-      const token = tokens[from + words - 1]
-      if (token === undefined || token.sentence !== first.sentence) break
-      key = words === 1 ? token.word : `${key} ${token.word}`
-      if (lengths.has(words) && this.knows(key)) longest = { key, words }
+    for (let count = 1; ; count += 1) {
+      if ((lengths[count] ?? 0) > 0 && this.knows(key)) longest = { key, words: count }
+      const next = words[from + count]
+      if (count >= lengths.length - 1 || next === undefined || next.sentence !== first.sentence)
+        return longest
+      key = `${key} ${next.word}`
     }
-    return longest
   }
 
   #countLength(key: EntityKey, change: 1 | -1): void {
     const words = key.split(' ')
     const first = words[0] ?? ''
-    const lengths = this.#lengths.get(first) ?? new Map<number, number>()
-    const count = (lengths.get(words.length) ?? 0) + change
-    if (count === 0) lengths.delete(words.length)
-    else lengths.set(words.length, count)
-    if (lengths.size === 0) this.#lengths.delete(first)
-    else this.#lengths.set(first, lengths)
+    let lengths = this.#lengths.get(first)
+    if (lengths === undefined) {
+      lengths = []
+      this.#lengths.set(first, lengths)
+    }
+    while (lengths.length <= words.length && lengths.length <= maxNameWords) lengths.push(0)
+    lengths[words.length] = (lengths[words.length] ?? 0) + change
+    while (lengths.at(-1) === 0) lengths.pop()
+    if (lengths.length === 0) this.#lengths.delete(first)
   }
 }
 

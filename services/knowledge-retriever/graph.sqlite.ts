@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { KnownDocument } from './graph.ts'
+import type { KnownDocument } from './prepare.ts'
 
 /** A document with the hash of all that it says. */
 export interface StoredDocument extends KnownDocument {

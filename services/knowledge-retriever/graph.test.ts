@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../platform/eventually.testing.ts'
-import { KnowledgeGraph, type KnownDocument, prepareDocument } from './graph.ts'
+import { KnowledgeGraph } from './graph.ts'
+import { type KnownDocument, prepareDocument } from './prepare.ts'
 import { retrieve } from './retrieve.ts'
 
 const seed = 20_261_122
@@ -78,6 +79,8 @@ test('any sequence of puts, replacements and deletions answers as a fresh graph 
       [...known.values()].sort(() => random() - 0.5),
     )
     assert.deepEqual(answers(graph), answers(fresh), `round ${round}, seed ${seed + round}`)
+    const loaded = KnowledgeGraph.load(graph.snapshot())
+    assert.deepEqual(answers(loaded), answers(fresh), `loaded, round ${round}, seed ${seed + round}`)
   }
 })
 
@@ -125,11 +128,11 @@ test('a name that becomes known later is linked in passages that were there befo
     source: '',
   }
   put(graph, [earlier])
-  assert.equal(graph.entity('old iron works'), undefined)
+  assert.equal(graph.entities.get('old iron works'), undefined)
   put(graph, [{ id: '2', title: 'Old Iron Works', text: 'A foundry.', source: '' }])
-  assert.equal(graph.entity('old iron works')?.passages.size, 2)
+  assert.equal(graph.entities.get('old iron works')?.passages.length, 2)
   put(graph, [], ['2'])
-  assert.equal(graph.entity('old iron works'), undefined)
+  assert.equal(graph.entities.get('old iron works'), undefined)
 })
 
 test('a question that shares nothing with what is known finds nothing', () => {

@@ -1,15 +1,15 @@
-import { isStopWord, stemOf, stemsOf, type Token, tokenize } from '../platform/text.ts'
-import { capitalisedNames, type EntityKey, inducedTitle, type TitleName, titleNames } from './entities.ts'
-import { Gazetteer } from './gazetteer.ts'
-import { cutIntoPassages } from './passages.ts'
+import { isStopWord, stemOf } from '../platform/text.ts'
+import type { EntityKey, TitleName } from './entities.ts'
+import { EntityIndex, passageOf } from './entity-index.ts'
+import { Gazetteer, type TextWord } from './gazetteer.ts'
+import { findMentions } from './mentions.ts'
+import { MergedNames } from './merged-names.ts'
+import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
+import { type DocumentImage, type GraphImage, packImage, unpackImage } from './snapshot.ts'
+import { noStem, ordinalOf, Vocabulary } from './vocabulary.ts'
 
-/** A document as it is kept: well-formed text, an id that is never empty. */
-export interface KnownDocument {
-  readonly id: string
-  readonly title: string
-  readonly text: string
-  readonly source: string
-}
+/** The words of a text by number, each with its marks: see `codeOf`. */
+export type WordCodes = Int32Array
 
 /** A passage, which is a node of the graph. */
 export interface PassageNode {
@@ -20,117 +20,77 @@ export interface PassageNode {
   readonly document: KnownDocument
   readonly text: string
   readonly offset: number
-  /** Stem → how often it occurs, the title counted twice. */
-  readonly stems: ReadonlyMap<string, number>
-  /** Sum of the counts of `stems`. */
+  readonly words: WordCodes
+  readonly titleWords: WordCodes
+  /** Words that carry meaning, those of the title counted twice. */
   readonly length: number
-  readonly titleStems: ReadonlySet<string>
   readonly titleNames: readonly TitleName[]
   /** The capitalised names of its text, known or not. */
-  readonly spans: ReadonlySet<EntityKey>
-  /** Its entities, by key in code unit order. */
-  mentions: readonly Mention[]
+  readonly spans: readonly EntityKey[]
+  /** Its entities, three numbers each: the entity's, the kind of the edge, the sentences as bits. */
+  mentions: Int32Array
 }
 
-/** An edge of the graph. */
-export interface Mention {
-  readonly entity: EntityNode
-  /** How surely the passage is about it: 1 for a full name or a title. */
-  readonly weight: number
-  /** The name as this passage writes it. */
-  readonly surface: string
-}
-
-/** An entity, which is a node of the graph. */
-export interface EntityNode {
-  readonly key: EntityKey
-  /** Passages that mention it, by ordinal, with the edge's weight. */
-  readonly passages: Map<number, number>
-  /** Passages whose title or alias it is, by ordinal, with the name's weight. */
-  readonly titled: Map<number, number>
-  /** Passages in the order of their ids; undefined after a change, until it is asked for. */
-  ordered: readonly PassageNode[] | undefined
-}
-
+/** Numbers that a mention takes in `PassageNode.mentions`. */
+export const mentionSize = 3
 const titleTermWeight = 2
+const noMentions = new Int32Array(0)
 
-/** What a document comes to: all that can be worked out without the graph. */
-export interface PreparedDocument {
+interface DocumentNode {
   readonly document: KnownDocument
-  readonly passages: readonly PreparedPassage[]
+  readonly passages: readonly PassageNode[]
 }
 
-type PreparedPassage = Omit<PassageNode, 'ordinal' | 'mentions' | 'document'>
-
-/** Cuts, folds and reads a document. Pure; this is the larger part of the work of storing it. */
-export function prepareDocument(document: KnownDocument): PreparedDocument {
-  const title = document.title.trim() === '' ? inducedTitle(document.text) : document.title
-  const titleStems = stemsOf(tokenize(document.title))
-  const names = titleNames(title)
-  const passages = cutIntoPassages(document.text).map((piece, index) => {
-    const text = document.text.slice(piece.offset, piece.offset + piece.length)
-    const tokens = tokenize(text)
-    const stems = new Map<string, number>()
-    for (const stem of stemsOf(tokens)) stems.set(stem, (stems.get(stem) ?? 0) + 1)
-    for (const stem of titleStems) stems.set(stem, (stems.get(stem) ?? 0) + titleTermWeight)
-    let length = 0
-    for (const count of stems.values()) length += count
-    const id = `${document.id}#${index}`
-    const spans = capitalisedNames(text, tokens)
-    return {
-      id,
-      text,
-      offset: piece.offset,
-      stems,
-      length,
-      titleStems: new Set(titleStems),
-      titleNames: names,
-      spans,
-    }
-  })
-  return { document, passages }
+/** What is to become of the graph in one step; nothing may be both removed and kept. */
+export interface GraphChange {
+  /** Ids of documents to be taken out. */
+  readonly removed: readonly string[]
+  /** Documents to be put in; their ids must not be in the graph, or be among the removed. */
+  readonly added: readonly PreparedDocument[]
+  /** Names that are to mean the same as another name: alias first. An alias that is merged already is merged anew. */
+  readonly merged?: readonly (readonly [alias: EntityKey, name: EntityKey])[]
+  /** Aliases that are to stand for themselves again. */
+  readonly unmerged?: readonly EntityKey[]
 }
 
 /**
- * Passages and entities in memory, and the words of the passages. Every part of it is a function of the documents in it,
- * whatever the order in which they came and went; so a deleted document leaves nothing behind.
+ * Passages and entities in memory, and the words of the passages. Every part of it is a function of the documents in it
+ * (and of the merged names), whatever the order in which they came and went; so a deleted document leaves nothing behind.
  */
 export class KnowledgeGraph {
   readonly gazetteer = new Gazetteer()
+  readonly entities = new EntityIndex()
+  readonly vocabulary = new Vocabulary()
   readonly #passages: (PassageNode | undefined)[] = []
   readonly #freeOrdinals: number[] = []
-  readonly #byDocument = new Map<string, readonly PassageNode[]>()
-  readonly #postings = new Map<string, Map<number, number>>()
-  readonly #entities = new Map<EntityKey, EntityNode>()
+  readonly #documents = new Map<string, DocumentNode>()
+  readonly #merged = new MergedNames()
   #passageCount = 0
-  #mentionCount = 0
   #totalLength = 0
 
-  /** Takes documents out and puts documents in, as one step. Ids that are put in must not be in it, or be taken out. */
-  apply(change: { removed: readonly string[]; added: readonly PreparedDocument[] }): void {
+  /** Takes documents out and puts documents in, as one step. */
+  apply(change: GraphChange): void {
     const turned = new Set<EntityKey>()
     for (const id of change.removed) this.#removeDocument(id, turned)
     const affected = new Set<PassageNode>()
+    for (const alias of change.unmerged ?? []) this.#unmerge(alias, turned, affected)
+    for (const [alias, name] of change.merged ?? []) this.#merge(alias, name, turned, affected)
     for (const prepared of change.added) {
       for (const passage of this.#addDocument(prepared, turned)) affected.add(passage)
     }
     // A name that has become known, or unknown again, may stand in passages that were there before.
-    for (const key of turned) for (const passage of this.#passagesWithWords(key)) affected.add(passage)
+    for (const key of turned) this.#addPassagesThatSay(key, affected)
     for (const passage of affected) this.#link(passage)
   }
 
   /** The passage at an ordinal that the graph has given out. */
-  passage(ordinal: number): PassageNode | undefined {
-    return this.#passages[ordinal]
+  passage(ordinal: number): PassageNode {
+    return this.#passages[ordinal] as PassageNode
   }
 
-  entity(key: EntityKey): EntityNode | undefined {
-    return this.#entities.get(key)
-  }
-
-  /** Passages that have a stem, by ordinal, with the stem's count. */
-  posting(stem: string): ReadonlyMap<number, number> | undefined {
-    return this.#postings.get(stem)
+  /** The name that a name stands for: itself, or what it was merged into. */
+  meaningOf(key: EntityKey): EntityKey {
+    return this.#merged.meaningOf(key)
   }
 
   /** Mean of the passages' lengths; 0 when there is none. */
@@ -139,12 +99,11 @@ export class KnowledgeGraph {
   }
 
   get counts(): { documents: number; passages: number; entities: number; mentions: number } {
-    const documents = this.#byDocument.size
     return {
-      documents,
+      documents: this.#documents.size,
       passages: this.#passageCount,
-      entities: this.#entities.size,
-      mentions: this.#mentionCount,
+      entities: this.entities.count,
+      mentions: this.entities.edgeCount,
     }
   }
 
@@ -154,151 +113,253 @@ export class KnowledgeGraph {
   }
 
   passagesOf(documentId: string): number {
-    return this.#byDocument.get(documentId)?.length ?? 0
+    return this.#documents.get(documentId)?.passages.length ?? 0
   }
 
-  /** The passages of an entity in the order of their ids. */
-  orderedPassages(entity: EntityNode): readonly PassageNode[] {
-    entity.ordered ??= [...entity.passages.keys()]
-      .map((ordinal) => this.#passages[ordinal] as PassageNode)
-      .sort(byId)
-    return entity.ordered
+  /** The words of a passage's text or title, as they were read. */
+  wordsOf(codes: WordCodes): TextWord[] {
+    const words: TextWord[] = []
+    let sentence = -1
+    for (const code of codes) {
+      if ((code & 2) !== 0) sentence += 1
+      words.push({ word: this.vocabulary.wordOf(code >>> 2), capital: (code & 1) !== 0, sentence })
+    }
+    return words
+  }
+
+  /** All that is in it as bytes, from which `load` makes an equal graph without reading a text again. */
+  snapshot(): Uint8Array {
+    const words = new Numbering()
+    const names = new Numbering()
+    const documents = Array.from(this.#documents.values(), (node) => this.#imageOf(node, words, names))
+    return packImage({ words: words.all, names: names.all, documents, merged: this.#merged.all })
+  }
+
+  /** The graph that a snapshot was taken of. Errors: SnapshotError. */
+  static load(bytes: Uint8Array): KnowledgeGraph {
+    const graph = new KnowledgeGraph()
+    const image = unpackImage(bytes)
+    for (const [alias, name] of image.merged) graph.#merge(alias, name, new Set(), new Set())
+    for (const document of image.documents) graph.#restore(document, image)
+    return graph
+  }
+
+  #imageOf({ document, passages }: DocumentNode, words: Numbering, names: Numbering): DocumentImage {
+    const renumbered = (codes: WordCodes) =>
+      codes.map((code) => (words.of(this.vocabulary.wordOf(code >>> 2)) << 2) | (code & 3))
+    const titleNames = passages[0]?.titleNames ?? []
+    for (const { key } of titleNames) names.of(key)
+    return {
+      document,
+      titleNames,
+      titleWords: renumbered(passages[0]?.titleWords ?? new Int32Array(0)),
+      passages: passages.map((passage) => ({
+        offset: passage.offset,
+        length: passage.text.length,
+        words: renumbered(passage.words),
+        spans: Int32Array.from(passage.spans, (span) => names.of(span)),
+        mentions: passage.mentions.map((number, at) =>
+          at % mentionSize === 0 ? names.of(this.entities.at(number).key) : number,
+        ),
+      })),
+    }
+  }
+
+  #restore({ document, titleNames, titleWords, passages }: DocumentImage, image: GraphImage): void {
+    const turned = new Set<EntityKey>()
+    const renumbered = (codes: WordCodes) =>
+      codes.map((code) => (this.vocabulary.take(image.words[code >>> 2] as string) << 2) | (code & 3))
+    const nodes = passages.map(({ offset, length, words, spans, mentions }, index) => {
+      const text = document.text.slice(offset, offset + length)
+      const spanKeys = Array.from(spans, (name) => image.names[name] as EntityKey)
+      const passage = { id: passageId(document, index), document, text, offset, titleNames, spans: spanKeys }
+      const node = this.#addPassage(
+        { ...passage, words: renumbered(words), titleWords: renumbered(titleWords) },
+        turned,
+      )
+      node.mentions = mentions.map((number, at) =>
+        at % mentionSize === 0
+          ? this.entities.link(image.names[number] as EntityKey, node.ordinal, mentions[at + 1] as number)
+          : number,
+      )
+      return node
+    })
+    this.#documents.set(document.id, { document, passages: nodes })
   }
 
   #addDocument(prepared: PreparedDocument, turned: Set<EntityKey>): PassageNode[] {
-    const passages = prepared.passages.map((passage): PassageNode => {
-      const ordinal = this.#freeOrdinals.pop() ?? this.#passages.length
-      const node = { ...passage, document: prepared.document, ordinal, mentions: [] }
-      this.#passages[ordinal] = node
-      this.#passageCount += 1
-      this.#totalLength += node.length
-      for (const [stem, count] of node.stems) this.#post(stem, ordinal, count)
-      this.#countNames(node, 1, turned)
-      return node
+    const { document, titleNames } = prepared
+    const passages = prepared.passages.map(({ id, offset, text, content, spans }) => {
+      const words = this.#takeWords(content)
+      const titleWords = this.#takeWords(prepared.title)
+      return this.#addPassage({ id, document, text, offset, words, titleWords, titleNames, spans }, turned)
     })
-    this.#byDocument.set(prepared.document.id, passages)
+    this.#documents.set(document.id, { document, passages })
     return passages
   }
 
+  #addPassage(
+    passage: Omit<PassageNode, 'ordinal' | 'length' | 'mentions'>,
+    turned: Set<EntityKey>,
+  ): PassageNode {
+    const ordinal = this.#freeOrdinals.pop() ?? this.#passages.length
+    let length = 0
+    for (const [stem, count] of this.#stemCounts(passage.words, passage.titleWords)) {
+      this.vocabulary.post(stem, ordinal, count)
+      length += count
+    }
+    const node = { ...passage, ordinal, length, mentions: noMentions }
+    this.#passages[ordinal] = node
+    this.#passageCount += 1
+    this.#totalLength += length
+    this.#countNames(node, 1, turned)
+    return node
+  }
+
   #removeDocument(id: string, turned: Set<EntityKey>): void {
-    for (const node of this.#byDocument.get(id) ?? []) {
+    for (const node of this.#documents.get(id)?.passages ?? []) {
       this.#unlink(node)
       this.#countNames(node, -1, turned)
-      for (const stem of node.stems.keys()) this.#unpost(stem, node.ordinal)
+      for (const stem of this.#stemCounts(node.words, node.titleWords).keys()) {
+        this.vocabulary.unpost(stem, node.ordinal)
+      }
+      for (const code of node.words) this.vocabulary.release(code >>> 2)
+      for (const code of node.titleWords) this.vocabulary.release(code >>> 2)
       this.#passages[node.ordinal] = undefined
       this.#freeOrdinals.push(node.ordinal)
       this.#passageCount -= 1
       this.#totalLength -= node.length
     }
-    this.#byDocument.delete(id)
+    this.#documents.delete(id)
+  }
+
+  #takeWords({ words, marks }: PreparedText): WordCodes {
+    const codes = new Int32Array(words.length)
+    for (let at = 0; at < words.length; at += 1) {
+      codes[at] = (this.vocabulary.take(words[at] as string) << 2) | (marks[at] as number)
+    }
+    return codes
+  }
+
+  #stemCounts(words: WordCodes, titleWords: WordCodes): Map<number, number> {
+    const counts = new Map<number, number>()
+    for (const code of words) this.#countStem(counts, code, 1)
+    for (const code of titleWords) this.#countStem(counts, code, titleTermWeight)
+    return counts
+  }
+
+  #countStem(counts: Map<number, number>, code: number, weight: number): void {
+    const stem = this.vocabulary.stemOfWord(code >>> 2)
+    if (stem !== noStem) counts.set(stem, (counts.get(stem) ?? 0) + weight)
   }
 
   #countNames(node: PassageNode, change: 1 | -1, turned: Set<EntityKey>): void {
-    const note = (key: EntityKey, kind: 'titles' | 'spans') => {
-      if (!this.gazetteer.count(key, kind, change)) return
-      // Turned twice is as it was.
-      if (!turned.delete(key)) turned.add(key)
+    for (const { key } of node.titleNames) this.#countName(key, 'titles', change, turned)
+    for (const key of node.spans) this.#countName(key, 'spans', change, turned)
+  }
+
+  #countName(key: EntityKey, kind: 'titles' | 'spans', change: 1 | -1, turned: Set<EntityKey>): void {
+    if (!this.gazetteer.count(key, kind, change)) return
+    // Turned twice is as it was.
+    if (!turned.delete(key)) turned.add(key)
+  }
+
+  #merge(alias: EntityKey, name: EntityKey, turned: Set<EntityKey>, affected: Set<PassageNode>): void {
+    this.#unmerge(alias, turned, affected)
+    this.#addPassagesOf(alias, affected)
+    if (!this.#merged.merge(alias, name)) return
+    for (const key of [alias, name]) this.#countName(key, 'titles', 1, turned)
+  }
+
+  #unmerge(alias: EntityKey, turned: Set<EntityKey>, affected: Set<PassageNode>): void {
+    const name = this.#merged.nameOf(alias)
+    if (name === undefined) return
+    this.#addPassagesOf(alias, affected)
+    this.#merged.unmerge(alias)
+    for (const key of [alias, name]) this.#countName(key, 'titles', -1, turned)
+  }
+
+  #addPassagesOf(key: EntityKey, passages: Set<PassageNode>): void {
+    for (const edge of this.entities.get(this.meaningOf(key))?.passages ?? []) {
+      passages.add(this.passage(passageOf(edge)))
     }
-    for (const { key } of node.titleNames) note(key, 'titles')
-    for (const key of node.spans) note(key, 'spans')
   }
 
-  #post(stem: string, ordinal: number, count: number): void {
-    let posting = this.#postings.get(stem)
-    if (posting === undefined) {
-      posting = new Map()
-      this.#postings.set(stem, posting)
-    }
-    posting.set(ordinal, count)
-  }
-
-  #unpost(stem: string, ordinal: number): void {
-    const posting = this.#postings.get(stem)
-    posting?.delete(ordinal)
-    if (posting?.size === 0) this.#postings.delete(stem)
-  }
-
-  /** Passages that have every word of a name, in whatever order: all that can contain it, and some more. */
-  #passagesWithWords(key: EntityKey): PassageNode[] {
-    const postings: Map<number, number>[] = []
-    for (const word of key.split(' ')) {
+  /** Adds the passages in which the words of a name stand side by side, in their text or title. */
+  #addPassagesThatSay(key: EntityKey, passages: Set<PassageNode>): void {
+    const words = key.split(' ')
+    const ids: number[] = []
+    let rarest: readonly number[] | undefined
+    for (const word of words) {
+      const id = this.vocabulary.idOf(word)
+      if (id === undefined) return
+      ids.push(id)
       if (isStopWord(word)) continue
-      const posting = this.#postings.get(stemOf(word))
-      if (posting === undefined) return []
-      postings.push(posting)
+      const postings = this.vocabulary.postings(this.vocabulary.stemId(stemOf(word)) as number)
+      if (rarest === undefined || postings.length < rarest.length) rarest = postings
     }
-    postings.sort((a, b) => a.size - b.size)
-    const [rarest, ...others] = postings
-    const found: PassageNode[] = []
-    for (const ordinal of rarest?.keys() ?? []) {
-      const passage = this.#passages[ordinal]
-      if (passage && others.every((posting) => posting.has(ordinal))) found.push(passage)
+    for (const posting of rarest ?? []) {
+      const passage = this.passage(ordinalOf(posting))
+      if (says(passage.words, ids) || says(passage.titleWords, ids)) passages.add(passage)
     }
-    return found
   }
 
   #link(passage: PassageNode): void {
     this.#unlink(passage)
-    const found = findMentions(passage, this.gazetteer)
-    const keys = [...found.keys()].sort()
-    passage.mentions = keys.map((key) => {
-      const { weight, surface, titleWeight } = found.get(key) as FoundMention
-      const entity = this.#entityOf(key)
-      entity.passages.set(passage.ordinal, weight)
-      if (titleWeight > 0) entity.titled.set(passage.ordinal, titleWeight)
-      entity.ordered = undefined
-      return { entity, weight, surface }
-    })
-    this.#mentionCount += passage.mentions.length
+    const read = {
+      words: this.wordsOf(passage.words),
+      titleWords: this.wordsOf(passage.titleWords),
+      titleNames: passage.titleNames,
+    }
+    const found = findMentions(read, this.gazetteer, (key) => this.meaningOf(key))
+    const mentions = new Int32Array(found.size * mentionSize)
+    let at = 0
+    for (const [key, { kind, sentences }] of found) {
+      mentions[at] = this.entities.link(key, passage.ordinal, kind)
+      mentions[at + 1] = kind
+      mentions[at + 2] = sentences
+      at += mentionSize
+    }
+    passage.mentions = mentions
   }
 
   #unlink(passage: PassageNode): void {
-    for (const { entity } of passage.mentions) {
-      entity.passages.delete(passage.ordinal)
-      entity.titled.delete(passage.ordinal)
-      entity.ordered = undefined
-      if (entity.passages.size === 0) this.#entities.delete(entity.key)
+    const { mentions } = passage
+    for (let at = 0; at < mentions.length; at += mentionSize) {
+      this.entities.unlink(mentions[at] as number, passage.ordinal)
     }
-    this.#mentionCount -= passage.mentions.length
-    passage.mentions = []
-  }
-
-  #entityOf(key: EntityKey): EntityNode {
-    let entity = this.#entities.get(key)
-    if (entity === undefined) {
-      entity = { key, passages: new Map(), titled: new Map(), ordered: undefined }
-      this.#entities.set(key, entity)
-    }
-    return entity
+    passage.mentions = noMentions
   }
 }
 
-interface FoundMention {
-  readonly weight: number
-  readonly surface: string
-  readonly titleWeight: number
-}
+/** Numbers things in the order in which they are asked for. */
+class Numbering {
+  readonly #numbers = new Map<string, number>()
 
-/** The entities of a passage: the known names of its text and of its title, and those that its title gives. */
-function findMentions(passage: PassageNode, gazetteer: Gazetteer): Map<EntityKey, FoundMention> {
-  const found = new Map<EntityKey, FoundMention>()
-  const note = (text: string, tokens: readonly Token[]) => {
-    for (const { key, from, to, weight } of gazetteer.matches(tokens)) {
-      const known = found.get(key)
-      if (known !== undefined && known.weight >= weight) continue
-      found.set(key, { weight, surface: surfaceOf(text, tokens, from, to), titleWeight: 0 })
+  of(thing: string): number {
+    let number = this.#numbers.get(thing)
+    if (number === undefined) {
+      number = this.#numbers.size
+      this.#numbers.set(thing, number)
     }
+    return number
   }
-  note(passage.text, tokenize(passage.text))
-  note(passage.document.title, tokenize(passage.document.title))
-  for (const { key, weight } of passage.titleNames) {
-    found.set(key, { weight: 1, surface: found.get(key)?.surface ?? key, titleWeight: weight })
+
+  get all(): string[] {
+    return [...this.#numbers.keys()]
   }
-  return found
 }
 
-function surfaceOf(text: string, tokens: readonly Token[], from: number, to: number): string {
-  return text.slice(tokens[from]?.start, tokens[to - 1]?.end).replace(/\s+/g, ' ')
+/** Whether the words stand side by side. */
+function says(codes: WordCodes, ids: readonly number[]): boolean {
+  const first = ids[0] as number
+  for (let from = 0; from + ids.length <= codes.length; from += 1) {
+    if ((codes[from] as number) >>> 2 !== first) continue
+    let length = 1
+    while (length < ids.length && (codes[from + length] as number) >>> 2 === ids[length]) length += 1
+    if (length === ids.length) return true
+  }
+  return false
 }
 
 /** Orders by id, in code unit order. */

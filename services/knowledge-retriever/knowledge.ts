@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { DocumentStore, StoredDocument } from './graph.sqlite.ts'
-import { KnowledgeGraph, type KnownDocument, prepareDocument } from './graph.ts'
+import { KnowledgeGraph } from './graph.ts'
+import { type KnownDocument, prepareDocument } from './prepare.ts'
 import { type Found, retrieve } from './retrieve.ts'
 
 /** A document as it is offered; an empty id stands for the hash of its text. */

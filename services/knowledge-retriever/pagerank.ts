@@ -1,102 +1,148 @@
 import { rarity } from './bm25.ts'
-import type { EntityNode, KnowledgeGraph, PassageNode } from './graph.ts'
-
-type GraphNode = PassageNode | EntityNode
+import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
+import { type KnowledgeGraph, mentionSize } from './graph.ts'
 
 /** Where a random walk from the seeds is found. Values add up to at most 1. */
 export interface WalkScores {
-  readonly passages: ReadonlyMap<PassageNode, number>
-  readonly entities: ReadonlyMap<EntityNode, number>
+  /** By ordinal. */
+  readonly passages: Float64Array
+  /** By the entity's number. */
+  readonly entities: Float64Array
+  /** Ordinals of the passages that the walk came to rest on, in no order. */
+  readonly touched: readonly number[]
+  /** The largest value of a passage. */
+  readonly best: number
 }
 
-const teleport = 0.15
+/** Where the walk starts, with what mass: passages by ordinal, entities by number. */
+export interface WalkSeeds {
+  readonly passages: ReadonlyMap<number, number>
+  readonly entities: ReadonlyMap<number, number>
+}
+
+const teleport = 0.5
 const epsilon = 2e-5
 const titledBonus = 3
+/** Mass is counted in whole units, so that sums do not depend on the order in which they are made. */
+const units = 2 ** 48
 /** Far above what epsilon allows; a bound all the same. */
-const maxPushes = 200_000
+const maxRounds = 200
 
 /**
- * Personalised PageRank by forward push (Andersen, Chung and Lang 2006). It touches the neighbourhood of the seeds only.
- * Seeds and neighbours are taken in the order of their names, so that equal graphs give equal floating-point results.
+ * Personalised PageRank by forward push (Andersen, Chung and Lang 2006), all nodes that hold enough pushing at once.
+ * It touches the neighbourhood of the seeds only, and equal graphs give equal numbers whatever the order of their making.
  */
-export function walkFrom(graph: KnowledgeGraph, seeds: ReadonlyMap<GraphNode, number>): WalkScores {
-  const settled = new Map<GraphNode, number>()
-  const residual = new Map<GraphNode, number>()
-  const queue: GraphNode[] = []
-  const queued = new Set<GraphNode>()
-  const give = (node: GraphNode, mass: number) => {
-    const held = (residual.get(node) ?? 0) + mass
-    residual.set(node, held)
-    if (held <= epsilon * degreeOf(node) || queued.has(node)) return
-    queued.add(node)
-    queue.push(node)
+export function walkFrom(graph: KnowledgeGraph, seeds: WalkSeeds): WalkScores {
+  const walk = new Walk(graph)
+  const total = sum(seeds.passages.values()) + sum(seeds.entities.values())
+  for (const [ordinal, mass] of seeds.passages) walk.give(ordinal, Math.floor((mass / total) * units))
+  for (const [number, mass] of seeds.entities) {
+    walk.give(graph.capacity + number, Math.floor((mass / total) * units))
   }
-  for (const [node, mass] of orderedSeeds(seeds)) give(node, mass)
-  for (let next = 0; next < queue.length && next < maxPushes; next += 1) {
-    const node = queue[next] as GraphNode
-    queued.delete(node)
-    const mass = residual.get(node) ?? 0
-    residual.set(node, 0)
-    settled.set(node, (settled.get(node) ?? 0) + teleport * mass)
-    push(graph, node, (1 - teleport) * mass, give)
-  }
-  return split(settled)
+  for (let round = 0; round < maxRounds && walk.step(); round += 1);
+  return walk.result()
 }
 
-function isPassage(node: GraphNode): node is PassageNode {
-  return 'ordinal' in node
-}
-
-function degreeOf(node: GraphNode): number {
-  return isPassage(node) ? node.mentions.length : node.passages.size
-}
-
-/** All seeds' mass, scaled to 1, entities first, each kind by its name. */
-function orderedSeeds(seeds: ReadonlyMap<GraphNode, number>): [GraphNode, number][] {
-  const name = (node: GraphNode) => (isPassage(node) ? `p ${node.id}` : `e ${node.key}`)
-  const ordered = [...seeds].sort(([left], [right]) => (name(left) < name(right) ? -1 : 1))
+function sum(values: Iterable<number>): number {
   let total = 0
-  for (const [, mass] of ordered) total += mass
-  return total === 0 ? [] : ordered.map(([node, mass]) => [node, mass / total])
+  for (const value of values) total += value
+  return total
 }
 
-function push(
-  graph: KnowledgeGraph,
-  node: GraphNode,
-  mass: number,
-  give: (node: GraphNode, mass: number) => void,
-): void {
-  const edges = isPassage(node) ? edgesOfPassage(graph, node) : edgesOfEntity(graph, node)
-  let total = 0
-  for (const [, weight] of edges) total += weight
-  if (total === 0) return
-  for (const [neighbour, weight] of edges) give(neighbour, (mass * weight) / total)
-}
+/** Nodes are the passages by ordinal, then the entities by number. */
+class Walk {
+  readonly #graph: KnowledgeGraph
+  readonly #settled: Float64Array
+  readonly #residual: Float64Array
+  readonly #isWaiting: Uint8Array
+  readonly #touched: number[] = []
+  #waiting: number[] = []
 
-/** To its entities by weight and rarity; an entity that only this passage has leads nowhere. */
-function edgesOfPassage(graph: KnowledgeGraph, passage: PassageNode): [GraphNode, number][] {
-  const { passages } = graph.counts
-  const edges: [GraphNode, number][] = []
-  for (const { entity, weight } of passage.mentions) {
-    if (entity.passages.size > 1) edges.push([entity, weight * rarity(entity.passages.size, passages)])
+  constructor(graph: KnowledgeGraph) {
+    const nodes = graph.capacity + graph.entities.capacity
+    this.#graph = graph
+    this.#settled = new Float64Array(nodes)
+    this.#residual = new Float64Array(nodes)
+    this.#isWaiting = new Uint8Array(nodes)
   }
-  return edges
-}
 
-/** To its passages by weight, above all to those that are about it. */
-function edgesOfEntity(graph: KnowledgeGraph, entity: EntityNode): [GraphNode, number][] {
-  return graph.orderedPassages(entity).map((passage) => {
-    const weight = entity.passages.get(passage.ordinal) ?? 0
-    return [passage, entity.titled.has(passage.ordinal) ? weight * titledBonus : weight]
-  })
-}
-
-function split(settled: ReadonlyMap<GraphNode, number>): WalkScores {
-  const passages = new Map<PassageNode, number>()
-  const entities = new Map<EntityNode, number>()
-  for (const [node, mass] of settled) {
-    if (isPassage(node)) passages.set(node, mass)
-    else entities.set(node, mass)
+  give(node: number, mass: number): void {
+    const held = (this.#residual[node] as number) + mass
+    this.#residual[node] = held
+    if (this.#isWaiting[node] === 1 || held <= epsilon * units * this.#degreeOf(node)) return
+    this.#isWaiting[node] = 1
+    this.#waiting.push(node)
   }
-  return { passages, entities }
+
+  /** Every node that holds enough keeps its share and pushes the rest. Gives false when there is none. */
+  step(): boolean {
+    const nodes = this.#waiting
+    if (nodes.length === 0) return false
+    const masses = nodes.map((node) => this.#residual[node] as number)
+    for (const node of nodes) {
+      this.#residual[node] = 0
+      this.#isWaiting[node] = 0
+    }
+    this.#waiting = []
+    nodes.forEach((node, index) => {
+      const kept = Math.floor(teleport * (masses[index] as number))
+      if (this.#settled[node] === 0 && node < this.#graph.capacity) this.#touched.push(node)
+      this.#settled[node] = (this.#settled[node] as number) + kept
+      const pushed = (masses[index] as number) - kept
+      if (node < this.#graph.capacity) this.#pushFromPassage(node, pushed)
+      else this.#pushFromEntity(node - this.#graph.capacity, pushed)
+    })
+    return true
+  }
+
+  result(): WalkScores {
+    const scores = this.#settled.map((mass) => mass / units)
+    const passages = scores.subarray(0, this.#graph.capacity)
+    let best = 0
+    for (const ordinal of this.#touched) best = Math.max(best, passages[ordinal] as number)
+    return { passages, entities: scores.subarray(this.#graph.capacity), touched: this.#touched, best }
+  }
+
+  #degreeOf(node: number): number {
+    const { capacity, entities } = this.#graph
+    if (node >= capacity) return entities.at(node - capacity).passages.length
+    return this.#graph.passage(node).mentions.length / mentionSize
+  }
+
+  /** To its entities by weight and rarity; an entity that only this passage has leads nowhere. */
+  #pushFromPassage(ordinal: number, mass: number): void {
+    const { mentions } = this.#graph.passage(ordinal)
+    let total = 0
+    for (let at = 0; at < mentions.length; at += mentionSize) total += this.#edgeWeight(mentions, at)
+    if (total === 0) return
+    for (let at = 0; at < mentions.length; at += mentionSize) {
+      const weight = this.#edgeWeight(mentions, at)
+      if (weight === 0) continue
+      this.give(this.#graph.capacity + (mentions[at] as number), Math.floor((mass * weight) / total))
+    }
+  }
+
+  #edgeWeight(mentions: Int32Array, at: number): number {
+    const count = this.#graph.entities.at(mentions[at] as number).passages.length
+    if (count < 2) return 0
+    return (mentionWeights[mentions[at + 1] as number] as number) * rarity(count, this.#graph.counts.passages)
+  }
+
+  /** To its passages by weight, above all to those that are about it. */
+  #pushFromEntity(number: number, mass: number): void {
+    const { passages } = this.#graph.entities.at(number)
+    const counts = [0, 0, 0, 0]
+    for (const edge of passages) counts[kindOf(edge)] = (counts[kindOf(edge)] as number) + 1
+    let total = 0
+    counts.forEach((count, kind) => {
+      total += count * walkWeights[kind]!
+    })
+    for (const edge of passages) {
+      this.give(passageOf(edge), Math.floor((mass * (walkWeights[kindOf(edge)] as number)) / total))
+    }
+  }
 }
+
+const walkWeights = mentionWeights.map((weight, kind) =>
+  kind >= titledByAlias ? weight * titledBonus : weight,
+)

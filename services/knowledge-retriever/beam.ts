@@ -1,0 +1,220 @@
+import { rarity, type WordScores } from './bm25.ts'
+import { type EntityNode, kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
+import { type KnowledgeGraph, mentionSize, type PassageNode } from './graph.ts'
+
+/** A passage at the end of a path of passages, each joined to the next by an entity. */
+export interface PathEnd {
+  readonly passage: PassageNode
+  readonly score: number
+  /** The question's stems that the passages on the path have. */
+  readonly mask: number
+  readonly previous: PathEnd | undefined
+}
+
+/** How a path came from a passage to the next. */
+export const byTitle = 0
+export const byMention = 1
+export const backFromTitle = 2
+
+/** What the paths to a passage come to. Scores are comparable within one question only. */
+export interface Reached {
+  readonly passage: PassageNode
+  /** The best score of a path to it, and of the last steps by kind: `byTitle`, `byMention`, `backFromTitle`. */
+  path: number
+  readonly byKind: [number, number, number]
+  /** Of the best path: its last passage but one, the entity that joins, and how many steps it has. */
+  from: PathEnd | undefined
+  via: EntityNode | undefined
+  hops: number
+  /** Of its last step: what the joining sentence covers of the question, and what the passage covers that the path did not. */
+  relevance: number
+  gain: number
+  /** How many steps led to it. */
+  steps: number
+  /** The best value of a chain that it is on, anywhere, and what that chain covers. */
+  chain: number
+  chainCoverage: number
+}
+
+/** A step that is looked at: over which entity, how good the sentence that names it is. */
+interface Joint {
+  readonly entity: EntityNode
+  readonly isOwnTitle: boolean
+  readonly isAsked: boolean
+  readonly relevance: number
+  /** All of the step's score that does not depend on where it leads. */
+  readonly factor: number
+}
+
+export interface BeamParts {
+  readonly graph: KnowledgeGraph
+  readonly words: WordScores
+  /** Numbers of the entities that the question names. */
+  readonly asked: ReadonlySet<number>
+}
+
+const beamWidth = 12
+const maxHops = 2
+const stepDecay = 0.8
+const kindFactors = [1, 0.45, 0.55] as const
+const askedFactor = 0.5
+const minTitleRelevance = 0.1
+/** An entity that more passages than this mention (or a hundredth of all) leads to those only that it titles. */
+const minHubPassages = 60
+
+/** The beam that is carried from step to step, and what it has reached. */
+interface Search extends BeamParts {
+  readonly reached: Map<number, Reached>
+  readonly hubPassages: number
+  readonly maxRarity: number
+}
+
+/**
+ * Follows the entities from the best passages to others, two steps far, keeping the best few ends at each. A step counts
+ * by how well the sentence that names the entity answers to the question, and by what the next passage adds.
+ */
+export function searchPaths(parts: BeamParts, starts: readonly PathEnd[]): Map<number, Reached> {
+  const total = parts.graph.counts.passages
+  const search: Search = {
+    ...parts,
+    reached: new Map(),
+    hubPassages: Math.max(minHubPassages, total / 100),
+    maxRarity: Math.log(1 + total),
+  }
+  let ends: readonly PathEnd[] = starts.slice(0, beamWidth)
+  for (let hop = 1; hop <= maxHops; hop += 1) {
+    const next = new Map<number, PathEnd>()
+    for (const end of ends) stepFrom(search, end, hop, next)
+    ends = [...next.values()].sort(byScoreOfEnd).slice(0, beamWidth)
+  }
+  return search.reached
+}
+
+function stepFrom(search: Search, end: PathEnd, hop: number, next: Map<number, PathEnd>): void {
+  const { mentions } = end.passage
+  for (let at = 0; at < mentions.length; at += mentionSize) {
+    const joint = jointOf(search, end, mentions, at)
+    const { passages, titled } = joint.entity
+    if (passages.length < 2) continue
+    const onlyTitled = passages.length > search.hubPassages || (joint.isAsked && !joint.isOwnTitle)
+    for (const edge of onlyTitled ? titled : passages) step(search, end, joint, edge, hop, next)
+  }
+}
+
+function jointOf(search: Search, end: PathEnd, mentions: Int32Array, at: number): Joint {
+  const { graph, words, asked } = search
+  const entity = graph.entities.at(mentions[at] as number)
+  const kind = mentions[at + 1] as number
+  const isOwnTitle = kind >= titledByAlias
+  const isAsked = asked.has(entity.number)
+  let relevance = isOwnTitle ? minTitleRelevance : 0
+  const holding = mentions[at + 2] as number
+  if (holding !== 0) {
+    words.sentences(end.passage).forEach((mask, sentence) => {
+      if ((holding & (1 << sentence)) !== 0) relevance = Math.max(relevance, words.share(mask))
+    })
+  }
+  const own = rarity(entity.passages.length, graph.counts.passages)
+  const factor =
+    end.score *
+    stepDecay *
+    (0.35 + (0.65 * own) / search.maxRarity) *
+    (0.4 + 0.6 * (mentionWeights[kind] as number)) *
+    (isAsked ? askedFactor : 1)
+  return { entity, isOwnTitle, isAsked, relevance, factor }
+}
+
+function step(
+  search: Search,
+  end: PathEnd,
+  joint: Joint,
+  edge: number,
+  hop: number,
+  next: Map<number, PathEnd>,
+): void {
+  const { graph, words } = search
+  const ordinal = passageOf(edge)
+  if (isOn(end, ordinal)) return
+  const mask = words.masks[ordinal] as number
+  const gain = words.share(mask & ~end.mask)
+  const kind = kindOf(edge) >= titledByAlias ? byTitle : joint.isOwnTitle ? backFromTitle : byMention
+  const weight = mentionWeights[kindOf(edge)] as number
+  const score =
+    joint.factor * kindFactors[kind] * (0.4 + 0.6 * weight) * (0.45 + 0.9 * joint.relevance + 1.4 * gain)
+  const passage = graph.passage(ordinal)
+  const reached = reachedAt(search.reached, passage)
+  reached.steps += 1
+  reached.byKind[kind] = Math.max(reached.byKind[kind], score)
+  if (isBetter(score, end, joint.entity, reached)) {
+    const { relevance, entity } = joint
+    Object.assign(reached, { path: score, from: end, via: entity, hops: hop, relevance, gain })
+  }
+  const union = end.mask | mask
+  credit(search, end, reached, score, words.share(union))
+  const known = next.get(ordinal)
+  if (
+    known === undefined ||
+    score > known.score ||
+    (score === known.score && precedes(end, known.previous))
+  ) {
+    next.set(ordinal, { passage, score, mask: union, previous: end })
+  }
+}
+
+function isOn(end: PathEnd, ordinal: number): boolean {
+  for (let at: PathEnd | undefined = end; at !== undefined; at = at.previous) {
+    if (at.passage.ordinal === ordinal) return true
+  }
+  return false
+}
+
+/** Every passage on a chain gets the chain's value, so that a start is known by where it leads. */
+function credit(search: Search, end: PathEnd, reached: Reached, score: number, coverage: number): void {
+  const value = score * (0.3 + coverage)
+  raise(reached, value, coverage)
+  for (let at: PathEnd | undefined = end; at !== undefined; at = at.previous) {
+    raise(reachedAt(search.reached, at.passage), value, coverage)
+  }
+}
+
+function raise(reached: Reached, value: number, coverage: number): void {
+  if (value < reached.chain) return
+  reached.chainCoverage = value > reached.chain ? coverage : Math.max(coverage, reached.chainCoverage)
+  reached.chain = value
+}
+
+function reachedAt(reached: Map<number, Reached>, passage: PassageNode): Reached {
+  let found = reached.get(passage.ordinal)
+  if (found === undefined) {
+    found = {
+      passage,
+      path: 0,
+      byKind: [0, 0, 0],
+      from: undefined,
+      via: undefined,
+      hops: 0,
+      relevance: 0,
+      gain: 0,
+      steps: 0,
+      chain: 0,
+      chainCoverage: 0,
+    }
+    reached.set(passage.ordinal, found)
+  }
+  return found
+}
+
+/** Equal scores are told apart by names, so that equal graphs give equal paths. */
+function isBetter(score: number, end: PathEnd, entity: EntityNode, reached: Reached): boolean {
+  if (score !== reached.path || reached.from === undefined) return score > reached.path
+  if (end.passage.id !== reached.from.passage.id) return precedes(end, reached.from)
+  return entity.key < (reached.via as EntityNode).key
+}
+
+function precedes(left: PathEnd, right: PathEnd | undefined): boolean {
+  return right !== undefined && left.passage.id < right.passage.id
+}
+
+function byScoreOfEnd(left: PathEnd, right: PathEnd): number {
+  return right.score - left.score || (left.passage.id < right.passage.id ? -1 : 1)
+}

@@ -1,0 +1,44 @@
+import type { EntityKey, TitleName } from './entities.ts'
+import { inside, named, titled, titledByAlias } from './entity-index.ts'
+import type { Gazetteer, TextWord } from './gazetteer.ts'
+
+/** Sentences beyond are taken for the last of these, so that sets of them are bits of one integer. */
+export const maxSentences = 31
+
+/** How a passage has an entity: the kind of the edge, and the sentences that name it as bits. */
+export interface Mention {
+  kind: number
+  sentences: number
+}
+
+/** A passage's words as names are looked for in them. */
+export interface ReadPassage {
+  readonly words: readonly TextWord[]
+  readonly titleWords: readonly TextWord[]
+  readonly titleNames: readonly TitleName[]
+}
+
+/** The entities of a passage: the known names of its text and of its title, and those that its title gives. */
+export function findMentions(
+  passage: ReadPassage,
+  gazetteer: Gazetteer,
+  meaningOf: (key: EntityKey) => EntityKey,
+): Map<EntityKey, Mention> {
+  const found = new Map<EntityKey, Mention>()
+  const note = (name: EntityKey, kind: number, sentence?: number) => {
+    const key = meaningOf(name)
+    const bit = sentence === undefined ? 0 : 1 << Math.min(sentence, maxSentences - 1)
+    const known = found.get(key)
+    if (known === undefined) found.set(key, { kind, sentences: bit })
+    else {
+      known.kind = Math.max(known.kind, kind)
+      known.sentences |= bit
+    }
+  }
+  for (const { key, from, isInside } of gazetteer.matches(passage.words)) {
+    note(key, isInside ? inside : named, passage.words[from]?.sentence)
+  }
+  for (const { key, isInside } of gazetteer.matches(passage.titleWords)) note(key, isInside ? inside : named)
+  for (const { key, weight } of passage.titleNames) note(key, weight === 1 ? titled : titledByAlias)
+  return found
+}

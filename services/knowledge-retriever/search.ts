@@ -1,0 +1,218 @@
+import { type PathEnd, type Reached, searchPaths } from './beam.ts'
+import { rarity, WordScores } from './bm25.ts'
+import { type EntityNode, kindOf, passageOf, titleWeights } from './entity-index.ts'
+import { type Candidate, pairKey } from './features.ts'
+import type { KnowledgeGraph, PassageNode } from './graph.ts'
+import { type WalkScores, type WalkSeeds, walkFrom } from './pagerank.ts'
+import { type ReadQuestion, readQuestion } from './question.ts'
+
+const wordSeeds = 20
+/** Of the seeds' mass, what the words get for each 1 that the names of the question get. */
+const wordSeedsMass = 0.7
+const wordCandidates = 60
+const walkCandidates = 60
+const titledCandidates = 40
+/** A name that no more passages mention brings them all in. */
+const rareNamePassages = 15
+const maxCandidates = 300
+const beamStarts = 12
+
+/** All that is worked out for one question before its candidates are ranked. */
+export class Search {
+  readonly graph: KnowledgeGraph
+  readonly question: ReadQuestion
+  readonly words: WordScores
+  readonly walk: WalkScores
+  /** The entities that the question names. */
+  readonly asked: readonly EntityNode[]
+  readonly askedNumbers: ReadonlySet<number>
+  /** Neighbouring stems of the question, as `pairKey` writes them, by number. */
+  readonly pairs: ReadonlyMap<number, number>
+  readonly total: number
+  readonly maxRarity: number
+  /** Best first by `untrained`. */
+  readonly candidates: readonly Candidate[]
+  readonly bestPath: number
+  readonly bestChain: number
+  /** The question's stems that the best passage by words and title has. */
+  readonly leadMask: number
+  readonly #titledBy: ReadonlyMap<number, number>
+  readonly #reached: ReadonlyMap<number, Reached>
+  readonly #direct = new Map<number, { direct: number; titleShare: number }>()
+
+  constructor(graph: KnowledgeGraph, question: string) {
+    this.graph = graph
+    this.question = readQuestion(question, graph.gazetteer)
+    this.words = new WordScores(graph, this.question.stems)
+    this.total = graph.counts.passages
+    this.maxRarity = Math.log(1 + this.total)
+    this.asked = entitiesOf(graph, this.question)
+    this.askedNumbers = new Set(this.asked.map(({ number }) => number))
+    this.#titledBy = titledBy(this.asked)
+    this.pairs = pairsOf(this.question, this.words)
+    const byWords = this.#best(
+      this.words.touched,
+      (ordinal) => this.words.scores[ordinal] as number,
+      wordCandidates,
+    )
+    this.walk = walkFrom(graph, this.#seeds(byWords.slice(0, wordSeeds)))
+    const titledOnes = this.#best(
+      [...this.#titledBy.keys()],
+      (ordinal) => this.directOf(ordinal),
+      titledCandidates,
+    )
+    const starts = this.#best(
+      new Set([...byWords, ...titledOnes]),
+      (ordinal) => this.directOf(ordinal),
+      beamStarts,
+    )
+    this.leadMask = starts.length === 0 ? 0 : (this.words.masks[starts[0] as number] as number)
+    this.#reached = searchPaths(
+      { graph, words: this.words, asked: this.askedNumbers },
+      this.#pathStarts(starts),
+    )
+    const byWalk = this.#best(
+      this.walk.touched,
+      (ordinal) => this.walk.passages[ordinal] as number,
+      walkCandidates,
+    )
+    const pool = new Set([...byWords, ...titledOnes, ...byWalk, ...this.#reached.keys()])
+    for (const { passages } of this.asked) {
+      if (passages.length <= rareNamePassages) for (const edge of passages) pool.add(passageOf(edge))
+    }
+    let bestPath = 0
+    let bestChain = 0
+    for (const { path, chain } of this.#reached.values()) {
+      bestPath = Math.max(bestPath, path)
+      bestChain = Math.max(bestChain, chain)
+    }
+    this.bestPath = bestPath || 1
+    this.bestChain = bestChain || 1
+    const best = this.#best(pool, (ordinal) => this.untrained(ordinal), maxCandidates)
+    this.candidates = best.map((ordinal) => this.#candidate(ordinal))
+  }
+
+  /** The score of words and title alone. */
+  directOf(ordinal: number): number {
+    return this.#directParts(ordinal).direct
+  }
+
+  /** The score that needs no training: the better of words and paths, the walk, and what lies behind. */
+  untrained(ordinal: number): number {
+    const reached = this.#reached.get(ordinal)
+    const walk = (this.walk.passages[ordinal] as number) / (this.walk.best || 1)
+    const path = reached?.path ?? 0
+    return (
+      Math.max(this.directOf(ordinal), path) + 0.5 * walk + (0.3 * (reached?.chain ?? 0)) / this.bestChain
+    )
+  }
+
+  /** How many passages bear the same title. */
+  namesakes(passage: PassageNode): number {
+    const name = passage.titleNames[0]
+    const entity = name && this.graph.entities.get(this.graph.meaningOf(name.key))
+    return entity === undefined ? 0 : entity.titled.length - 1
+  }
+
+  #candidate(ordinal: number): Candidate {
+    const { direct, titleShare } = this.#directParts(ordinal)
+    const passage = this.graph.passage(ordinal)
+    const titled = this.#titledBy.get(ordinal) ?? 0
+    return { passage, direct, titleShare, titled, reached: this.#reached.get(ordinal) }
+  }
+
+  #directParts(ordinal: number): { direct: number; titleShare: number } {
+    let parts = this.#direct.get(ordinal)
+    if (parts === undefined) {
+      const { words } = this
+      const titleShare = words.share(words.maskOf(this.graph.passage(ordinal).titleWords))
+      const direct =
+        (0.5 * (words.scores[ordinal] as number)) / (words.best || 1) +
+        0.25 * words.share(words.masks[ordinal] as number) +
+        0.35 * (this.#titledBy.get(ordinal) ?? 0) +
+        0.15 * titleShare
+      parts = { direct, titleShare }
+      this.#direct.set(ordinal, parts)
+    }
+    return parts
+  }
+
+  #pathStarts(ordinals: readonly number[]): PathEnd[] {
+    return ordinals.map((ordinal) => ({
+      passage: this.graph.passage(ordinal),
+      score: this.directOf(ordinal),
+      mask: this.words.masks[ordinal] as number,
+      previous: undefined,
+    }))
+  }
+
+  /** The ordinals with the largest values, largest first, equal ones by the passage's id. */
+  #best(ordinals: Iterable<number>, valueAt: (ordinal: number) => number, count: number): number[] {
+    const kept: { ordinal: number; value: number }[] = []
+    const precedes = (left: { ordinal: number; value: number }, right: { ordinal: number; value: number }) =>
+      left.value > right.value ||
+      (left.value === right.value &&
+        this.graph.passage(left.ordinal).id < this.graph.passage(right.ordinal).id)
+    for (const ordinal of ordinals) {
+      const item = { ordinal, value: valueAt(ordinal) }
+      const last = kept.at(-1)
+      if (kept.length >= count && last !== undefined && !precedes(item, last)) continue
+      let at = kept.length
+      while (at > 0 && precedes(item, kept[at - 1] as { ordinal: number; value: number })) at -= 1
+      kept.splice(at, 0, item)
+      if (kept.length > count) kept.pop()
+    }
+    return kept.map(({ ordinal }) => ordinal)
+  }
+
+  /** The walk starts at the names of the question, the rarer the more, and at the passages that its words find. */
+  #seeds(byWords: readonly number[]): WalkSeeds {
+    const entities = new Map<number, number>()
+    let entityMass = 0
+    for (const { number, passages } of this.asked) {
+      const mass = rarity(passages.length, this.total) / Math.sqrt(passages.length)
+      entities.set(number, mass)
+      entityMass += mass
+    }
+    const shares = byWords.map((ordinal) => ((this.words.scores[ordinal] as number) / this.words.best) ** 4)
+    const total = shares.reduce((sum, share) => sum + share, 0)
+    const wordMass = entityMass === 0 ? 1 : entityMass * wordSeedsMass
+    const passages = new Map<number, number>()
+    byWords.forEach((ordinal, index) => {
+      passages.set(ordinal, (wordMass * (shares[index] as number)) / total)
+    })
+    return { passages, entities }
+  }
+}
+
+function entitiesOf(graph: KnowledgeGraph, question: ReadQuestion): EntityNode[] {
+  const entities = new Set<EntityNode>()
+  for (const key of question.entities) {
+    const entity = graph.entities.get(graph.meaningOf(key))
+    if (entity !== undefined) entities.add(entity)
+  }
+  return [...entities]
+}
+
+/** How surely each passage is the one that a name of the question stands for; less when many bear that title. */
+function titledBy(asked: readonly EntityNode[]): Map<number, number> {
+  const best = new Map<number, number>()
+  for (const { titled } of asked) {
+    const sureness = Math.min(1, 0.3 + 3 / Math.sqrt(1 + titled.length))
+    for (const edge of titled) {
+      const value = (titleWeights[kindOf(edge)] as number) * sureness
+      best.set(passageOf(edge), Math.max(value, best.get(passageOf(edge)) ?? 0))
+    }
+  }
+  return best
+}
+
+function pairsOf(question: ReadQuestion, words: WordScores): Map<number, number> {
+  const bits = new Map(words.stems.map((stem, index) => [stem, 1 << index]))
+  const pairs = new Map<number, number>()
+  for (const [left, right] of question.pairs) {
+    const [leftBit, rightBit] = [bits.get(left), bits.get(right)]
+    if (leftBit !== undefined && rightBit !== undefined) pairs.set(pairKey(leftBit, rightBit), pairs.size)
+  }
+  return pairs
+}
