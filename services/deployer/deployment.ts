@@ -1,22 +1,26 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { JournalEvent } from '../platform/journal/journal.ts'
+import type { ComparedSlot } from './comparison.ts'
 import type { Finding } from './judge/finding.ts'
 import type { JudgeVerdict } from './judge/judge.ts'
 
 /**
  * The states of a deployment, and what leads from one to the next:
  *
- *   starting ──the canary is ready──▶ progressing ──not worse, at the last step──▶ promoted
- *      │                                  ├──worse, or the canary died, or asked to──▶ aborted
+ *   starting ──the canary is ready──▶ progressing ──not worse, at the last step──▶ watching ──no alarm──▶ promoted
+ *      │                                  │                                            └──an alarm─┐
+ *      │                                  ├──worse, or the canary died, or asked to (also later)──┴▶ aborted
  *      │                                  └──max_seconds without enough evidence──▶ inconclusive
  *      └──the canary does not start──▶ failed
  *
+ * While it is watched the canary has all the traffic, and stable waits to have it back.
+ *
  * A restart of NEXUS leads an unfinished deployment back to starting, with no evidence and all traffic on stable, and after
- * `maxAttempts` of them to failed. The journal's stream `deployment/<id>` holds `begun`, then `attempted` and `stepped` as often as
- * need be, then `ended`. Evidence is journalled with the end only: what an interrupted attempt saw is not used again.
+ * `maxAttempts` of them to failed. The journal's stream `deployment/<id>` holds `begun`, then `attempted`, `stepped` and `watching` as
+ * often as need be, then `ended`. Evidence is journalled with the end only: what an interrupted attempt saw is not used again.
  */
-export type DeploymentState = 'starting' | 'progressing' | EndState
+export type DeploymentState = 'starting' | 'progressing' | 'watching' | EndState
 export type EndState = 'promoted' | 'aborted' | 'inconclusive' | 'failed'
 
 /** Interrupted so often, a deployment is given up. */
@@ -43,11 +47,29 @@ export interface Deployment {
   readonly reason: string
   /** From the first canary traffic to the end, or to now. */
   readonly seconds: number
+  /** Undefined while the canary has had none. */
+  readonly trafficBeganAtMs?: number | undefined
+  /** What stable's past told the judge; undefined before the canary has started. */
+  readonly calibration?: CalibrationSummary | undefined
+  /** Both versions side by side; empty before the end. */
+  readonly slots: readonly ComparedSlot[]
   readonly createdAtMs: number
   /** Undefined before the end. */
   readonly endedAtMs: number | undefined
   /** How often it was begun, restarts of NEXUS included. */
   readonly attempts: number
+}
+
+/** How bursty stable was, question by question. */
+export interface CalibrationSummary {
+  readonly historySeconds: number
+  readonly burstiness: readonly {
+    readonly name: string
+    /** Coefficient of variation from burst to burst. */
+    readonly variation: number
+    readonly burstSeconds: number
+    readonly events: number
+  }[]
 }
 
 /** How a deployment ended. */
@@ -57,6 +79,9 @@ export interface Outcome {
   readonly verdict: JudgeVerdict
   readonly findings: readonly Finding[]
   readonly seconds: number
+  readonly trafficBeganAtMs?: number | undefined
+  readonly calibration?: CalibrationSummary | undefined
+  readonly slots: readonly ComparedSlot[]
 }
 
 const begunShape = z.object({
@@ -70,7 +95,7 @@ const begunShape = z.object({
 })
 
 const findingShape = z.object({
-  name: z.enum(['errors', 'refusals', 'latency-p95', 'latency-p99']),
+  name: z.enum(['errors', 'refusals', 'latency-p50', 'latency-p95', 'latency-p99']),
   stableCount: z.number(),
   canaryCount: z.number(),
   stableValue: z.number(),
@@ -80,6 +105,45 @@ const findingShape = z.object({
   isShownWorse: z.boolean(),
   isShownNotWorse: z.boolean(),
   remark: z.string(),
+  slices: z
+    .array(
+      z.object({
+        method: z.string(),
+        status: z.number(),
+        stableRequests: z.number(),
+        stableEvents: z.number(),
+        canaryRequests: z.number(),
+        canaryEvents: z.number(),
+        log10Worse: z.number(),
+        isListed: z.boolean(),
+      }),
+    )
+    .default([]),
+})
+
+const armShape = z.object({
+  requests: z.number(),
+  errors: z.number(),
+  refusals: z.number(),
+  meanMs: z.number(),
+  p50Ms: z.number(),
+  p95Ms: z.number(),
+  p99Ms: z.number(),
+})
+
+const slotShape = z.object({
+  startSeconds: z.number(),
+  seconds: z.number(),
+  weight: z.number(),
+  stable: armShape,
+  canary: armShape,
+})
+
+const calibrationShape = z.object({
+  historySeconds: z.number(),
+  burstiness: z.array(
+    z.object({ name: z.string(), variation: z.number(), burstSeconds: z.number(), events: z.number() }),
+  ),
 })
 
 const steppedShape = z.object({ step: z.number(), weight: z.number() })
@@ -90,6 +154,10 @@ const endedShape = z.object({
   verdict: z.enum(['worse', 'not worse', 'not enough evidence']),
   findings: z.array(findingShape),
   seconds: z.number(),
+  // Absent in journals of the first version.
+  trafficBeganAtMs: z.number().optional(),
+  calibration: calibrationShape.optional(),
+  slots: z.array(slotShape).default([]),
 })
 
 /** What is journalled when a deployment begins. */
@@ -108,7 +176,7 @@ export function streamOf(id: string): string {
 }
 
 export function isEnded({ state }: Deployment): boolean {
-  return state !== 'starting' && state !== 'progressing'
+  return state !== 'starting' && state !== 'progressing' && state !== 'watching'
 }
 
 /** A deployment as its stream tells it; undefined for a stream without a beginning. Errors: ZodError for an event of another shape. */
@@ -130,11 +198,19 @@ export function next(
     return { ...deployment, state: 'starting', step: 0, weight: 0, attempts, ...noEvidence }
   }
   if (type === 'stepped') return { ...deployment, state: 'progressing', ...steppedShape.parse(data) }
+  if (type === 'watching') return { ...deployment, state: 'watching', weight: 100 }
   if (type === 'ended') return { ...deployment, ...endedShape.parse(data), weight: 0, endedAtMs: atMs }
   return deployment
 }
 
-const noEvidence = { verdict: 'not enough evidence', findings: [], seconds: 0 } as const
+const noEvidence = {
+  verdict: 'not enough evidence',
+  findings: [],
+  seconds: 0,
+  slots: [],
+  trafficBeganAtMs: undefined,
+  calibration: undefined,
+} as const
 
 function begin(begun: Begun, atMs: number): Deployment {
   return {

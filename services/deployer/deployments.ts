@@ -283,8 +283,14 @@ export class Deployments {
       onStep: async (step, weight) => {
         await this.#record(live, 'stepped', { step, weight })
       },
-      onLook: ({ verdict, findings }, seconds) =>
-        this.#change(live, { ...live.deployment, verdict, findings, seconds }),
+      onWatch: async () => {
+        await this.#record(live, 'watching', {})
+      },
+      onLook: ({ verdict, findings }, { seconds, trafficBeganAtMs, calibration }) =>
+        this.#change(live, {
+          ...live.deployment,
+          ...{ verdict, findings, seconds, trafficBeganAtMs, calibration },
+        }),
     })
   }
 

@@ -33,7 +33,7 @@ export class Evidence {
 }
 
 function armOf(counts: VersionCounts | undefined): ArmCounts {
-  return counts ? armCounts(counts.requestsByStatus, counts.latencyCounts) : none
+  return counts ? armCounts(counts.requestsByStatus, counts.latencyCounts, counts.methods) : none
 }
 
 /** A splitter that was started again counts from zero: then all that it has is new. */

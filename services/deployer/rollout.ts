@@ -2,9 +2,22 @@ import type { Clock } from '../platform/clock.ts'
 import { JournalUnavailableError } from '../platform/journal/journal.ts'
 import type { ManifestRollout } from '../platform/target/manifest.ts'
 import { TargetError } from '../platform/target/target-error.ts'
-import type { Outcome } from './deployment.ts'
+import { Comparison } from './comparison.ts'
+import type { CalibrationSummary, Outcome } from './deployment.ts'
 import { Evidence } from './evidence.ts'
-import { beginJudge, beginStep, decide, type Judge, type Judgement, observe } from './judge/judge.ts'
+import { type Calibration, calibrateJudge } from './judge/calibration.ts'
+import { suspicionLog10 } from './judge/finding.ts'
+import {
+  beginJudge,
+  beginStep,
+  decide,
+  isNeeded,
+  type Judge,
+  type Judgement,
+  observe,
+} from './judge/judge.ts'
+import type { Slot } from './judge/slot.ts'
+import { type Alarm, alarmsOf, beginWatch, observeWatch, type Watch } from './judge/watch.ts'
 import type { Exit } from './local/guard.ts'
 import type { LocalTarget } from './local/target.ts'
 import { describeExit, VersionError, versionOf } from './local/version.ts'
@@ -32,9 +45,14 @@ export interface RolloutOptions {
   readonly abort: AbortSignal
   /** Resolves when the step is journalled; only then does the traffic follow. */
   readonly onStep: (step: number, weight: number) => Promise<void>
+  /** Resolves when it is journalled that the canary is to have all the traffic, and be watched. */
+  readonly onWatch: () => Promise<void>
   /** Told after every look. */
-  readonly onLook: (judgement: Judgement, seconds: number) => void
+  readonly onLook: (judgement: Judgement, progress: Progress) => void
 }
+
+/** What is told beside the judgement. */
+export type Progress = Pick<Outcome, 'seconds' | 'trafficBeganAtMs' | 'calibration'>
 
 /**
  * One attempt at a rollout: starts the canary, takes it through the steps, and ends with the traffic where the outcome says: all on the
@@ -78,7 +96,14 @@ async function startCanary(options: RolloutOptions): Promise<Outcome | { ended: 
 
 /** An outcome without evidence. */
 export function outcomeOf(state: Outcome['state'], reason: unknown): Outcome {
-  return { state, reason: String(reason), verdict: 'not enough evidence', findings: [], seconds: 0 }
+  return {
+    state,
+    reason: String(reason),
+    verdict: 'not enough evidence',
+    findings: [],
+    seconds: 0,
+    slots: [],
+  }
 }
 
 class Run {
@@ -86,27 +111,36 @@ class Run {
   readonly #wake = new AbortController()
   readonly #wakeUp = () => this.#wake.abort()
   readonly #startMs: number
+  readonly #comparison = new Comparison()
+  readonly #calibration: Calibration
+  readonly #tolerance: number
   #canaryExit: Exit | undefined
   #judge: Judge
   #evidence: Evidence | undefined
-  #firstTrafficMs: number | undefined
+  #lastReadMs = 0
+  #firstTraffic: { readonly monotonicMs: number; readonly atMs: number } | undefined
   #step = 0
   #stepStartMs = 0
   #stepRequests = 0
+  #canaryRequests = 0
 
   constructor(options: RolloutOptions, canaryEnded: Promise<Exit>) {
     this.#options = options
-    this.#startMs = options.clock.monotonicMs()
+    const { clock, rollout, target } = options
+    this.#startMs = clock.monotonicMs()
     void canaryEnded.then((exit) => {
       this.#canaryExit = exit
       this.#wakeUp()
     })
     options.abort.addEventListener('abort', this.#wakeUp, { once: true })
+    this.#calibration = calibrateJudge(target.pastOf(target.stableCommit), judgeBoundsMs)
+    this.#tolerance = rollout.latencyTolerance ?? defaultLatencyTolerance
     this.#judge = beginJudge({
-      alpha: options.rollout.alpha,
+      alpha: rollout.alpha,
       allowedErrorShare: options.allowedErrorShare,
-      latencyTolerance: options.rollout.latencyTolerance ?? defaultLatencyTolerance,
+      latencyTolerance: this.#tolerance,
       boundsMs: judgeBoundsMs,
+      calibration: this.#calibration,
     })
   }
 
@@ -123,9 +157,8 @@ class Run {
       if (ended) return ended
       const move = nextMove(this.#standing(judgement))
       if (move === 'advance') await this.#enterStep(this.#step + 1)
-      else if (move === 'promote') {
-        if (await this.#promote()) return this.#outcome('promoted', judgement, reasonToPromote(judgement))
-      } else if (move === 'abort') return this.#outcome('aborted', judgement, reasonToAbort(judgement))
+      else if (move === 'promote') return this.#atFullTraffic(judgement)
+      else if (move === 'abort') return this.#outcome('aborted', judgement, reasonToAbort(judgement))
       else if (move === 'give up') {
         return this.#outcome('inconclusive', judgement, this.#reasonToGiveUp(judgement))
       }
@@ -146,9 +179,10 @@ class Run {
 
   /** Counting begins right before the canary's first request can come. */
   async #beginEvidence(): Promise<void> {
-    const { target, commit } = this.#options
+    const { target, commit, clock } = this.#options
     const versions = { stable: versionOf(target.stableCommit), canary: versionOf(commit) }
     this.#evidence = new Evidence(versions, (await readCounts(target)) ?? {})
+    this.#lastReadMs = clock.monotonicMs()
   }
 
   /** A second, or less when there is something to do. Errors: the signal's reason. */
@@ -159,23 +193,39 @@ class Run {
   }
 
   async #look(): Promise<Judgement> {
-    const { target, clock, onLook } = this.#options
-    const counts = await readCounts(target)
+    const { target, onLook } = this.#options
+    const slot = await this.#nextSlot()
     // While stable is being started again there is nothing to compare with.
-    if (counts && target.isStableRunning) this.#take(counts)
+    if (slot && target.isStableRunning) this.#take(slot)
     const judgement = decide(this.#judge)
-    onLook(judgement, this.#seconds(clock.monotonicMs()))
+    onLook(judgement, this.#progress())
     return judgement
   }
 
-  #take(counts: SplitterCounts): void {
-    const { clock } = this.#options
-    if (!this.#evidence) return
+  /** What came since the last look; undefined while the splitter does not answer, and before the canary's first request. */
+  async #nextSlot(): Promise<Required<Slot> | undefined> {
+    const { target, clock } = this.#options
+    const counts = await readCounts(target)
+    if (!counts || !this.#evidence) return undefined
+    const nowMs = clock.monotonicMs()
+    const seconds = (nowMs - this.#lastReadMs) / 1000
+    this.#lastReadMs = nowMs
     const slot = this.#evidence.slotUntil(counts)
-    if (this.#firstTrafficMs === undefined && slot.canary.requests === 0) return
-    this.#firstTrafficMs ??= clock.monotonicMs()
+    if (!this.#firstTraffic && slot.canary.requests === 0) return undefined
+    this.#firstTraffic ??= { monotonicMs: nowMs, atMs: clock.nowMs() }
+    return { ...slot, seconds }
+  }
+
+  #take(slot: Required<Slot>): void {
     this.#stepRequests += slot.canary.requests
+    this.#canaryRequests += slot.canary.requests
+    this.#compare(slot, this.#options.rollout.steps[this.#step]!.weight)
     this.#judge = observe(this.#judge, slot, isWarm(this.#standing()))
+  }
+
+  #compare(slot: Required<Slot>, weight: number): void {
+    const startSeconds = Math.max(0, this.#seconds() - slot.seconds)
+    this.#comparison.add({ ...slot, startSeconds, weight })
   }
 
   #endedBy(judgement: Judgement): Outcome | undefined {
@@ -184,6 +234,45 @@ class Run {
     if (!this.#canaryExit) return undefined
     const words = `the canary (commit ${versionOf(commit)}) ${describeExit(this.#canaryExit)}`
     return this.#outcome('aborted', judgement, words)
+  }
+
+  /** The canary has won: it gets all the traffic and is watched, with stable ready to take it back; then it is stable. */
+  async #atFullTraffic(judgement: Judgement): Promise<Outcome> {
+    const { rollout, target, clock, onWatch, onLook } = this.#options
+    let watch = this.#beginWatch()
+    if (rollout.watchSeconds > 0) {
+      await onWatch()
+      await target.setCanaryPercent(100)
+    }
+    const endMs = clock.monotonicMs() + 1000 * rollout.watchSeconds
+    for (;;) {
+      if (clock.monotonicMs() >= endMs && (await this.#promote())) {
+        return this.#outcome('promoted', judgement, reasonToPromote(judgement))
+      }
+      await this.#pause()
+      const slot = await this.#nextSlot()
+      if (slot) {
+        this.#compare(slot, 100)
+        watch = observeWatch(watch, slot.canary, slot.seconds)
+      }
+      const alarms = alarmsOf(watch)
+      const judged = withAlarms(judgement, alarms)
+      onLook(judged, this.#progress())
+      const ended = this.#endedBy(judged)
+      if (ended) return ended
+      if (alarms.length > 0) {
+        return this.#outcome('aborted', judged, alarms.map(({ remark }) => remark).join('; '))
+      }
+    }
+  }
+
+  /** Against what stable did alone, before the canary, when it had all the traffic too. */
+  #beginWatch(): Watch {
+    const { rollout } = this.#options
+    const { requests, errors, latencies, burstiness } = this.#calibration
+    const looks = Math.ceil((1000 * rollout.watchSeconds) / lookMs)
+    const options = { alpha: rollout.alpha, looks, latencyTolerance: this.#tolerance }
+    return beginWatch(options, { requests, errors, latencies, burstiness })
   }
 
   /** Whether it is done: without its journal NEXUS does not promote, and asks again at the next look. */
@@ -206,27 +295,55 @@ class Run {
       step: this.#step,
       steps: rollout.steps,
       secondsSinceStart: (nowMs - this.#startMs) / 1000,
-      secondsSinceFirstTraffic: this.#firstTrafficMs === undefined ? undefined : this.#seconds(nowMs),
+      secondsSinceFirstTraffic: this.#firstTraffic && this.#seconds(),
       secondsInStep: (nowMs - this.#stepStartMs) / 1000,
       canaryRequestsInStep: this.#stepRequests,
+      canaryRequests: this.#canaryRequests,
       maxSeconds: rollout.maxSeconds,
     }
     return judgement ? { ...rest, judgement } : rest
   }
 
-  #seconds(nowMs: number): number {
-    return this.#firstTrafficMs === undefined ? 0 : (nowMs - this.#firstTrafficMs) / 1000
+  /** Since the canary's first traffic. */
+  #seconds(): number {
+    if (!this.#firstTraffic) return 0
+    return (this.#options.clock.monotonicMs() - this.#firstTraffic.monotonicMs) / 1000
+  }
+
+  #progress(): Progress {
+    const calibration = summaryOf(this.#calibration)
+    return { seconds: this.#seconds(), trafficBeganAtMs: this.#firstTraffic?.atMs, calibration }
   }
 
   #outcome(state: Outcome['state'], judgement: Judgement, reason: string): Outcome {
-    return { state, reason, ...judgement, seconds: this.#seconds(this.#options.clock.monotonicMs()) }
+    return { state, reason, ...judgement, ...this.#progress(), slots: this.#comparison.slots() }
   }
 
   #reasonToGiveUp({ findings }: Judgement): string {
     const words = `not enough evidence in ${this.#options.rollout.maxSeconds} s`
-    if (this.#firstTrafficMs === undefined) return `${words}: no request reached the canary`
-    const open = findings.filter(({ name, isShownNotWorse }) => name !== 'refusals' && !isShownNotWorse)
+    if (!this.#firstTraffic) return `${words}: no request reached the canary`
+    const open = findings.filter(({ name, isShownNotWorse }) => isNeeded(name) && !isShownNotWorse)
     return `${words}: ${remarksOf(open.length > 0 ? open : findings)}`
+  }
+}
+
+/** The judgement with what the watch has found since. */
+function withAlarms(judgement: Judgement, alarms: readonly Alarm[]): Judgement {
+  if (alarms.length === 0) return judgement
+  const findings = judgement.findings.map((finding) => {
+    const alarm = alarms.find(({ name }) => name === finding.name)
+    return alarm ? { ...finding, ...alarm, isShownWorse: true, isShownNotWorse: false } : finding
+  })
+  return { verdict: 'worse', findings }
+}
+
+function summaryOf({ seconds, burstiness }: Calibration): CalibrationSummary {
+  return {
+    historySeconds: seconds,
+    burstiness: Object.entries(burstiness).map(([name, { variance, burstSeconds, events }]) => ({
+      ...{ name, burstSeconds, events },
+      variation: Math.sqrt(variance),
+    })),
   }
 }
 
@@ -240,11 +357,15 @@ async function readCounts(target: LocalTarget): Promise<SplitterCounts | undefin
 }
 
 function reasonToPromote({ findings }: Judgement): string {
-  return remarksOf(findings.filter(({ name }) => name !== 'refusals'))
+  return remarksOf(findings.filter(({ name }) => isNeeded(name)))
 }
 
 function reasonToAbort({ findings }: Judgement): string {
-  return remarksOf(findings.filter(({ isShownWorse }) => isShownWorse))
+  const shown = findings.filter(({ isShownWorse }) => isShownWorse)
+  // Together they may show what none shows alone; then all that speak against the canary are named.
+  return remarksOf(
+    shown.length > 0 ? shown : findings.filter(({ log10Worse }) => log10Worse > suspicionLog10),
+  )
 }
 
 function remarksOf(findings: Judgement['findings']): string {

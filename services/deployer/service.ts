@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect'
 import type { DeployerService, ListTargetsResponse } from '../gen/nexus/deployer/v1/deployer_service_pb.ts'
@@ -6,6 +6,7 @@ import {
   type Deployment as DeploymentMessage,
   DeploymentSchema,
   DeploymentState,
+  type EvidenceSchema,
   TargetStatusSchema,
   Verdict,
 } from '../gen/nexus/deployer/v1/deployment_pb.ts'
@@ -14,6 +15,7 @@ import { ManifestError } from '../platform/target/manifest.ts'
 import { TargetError } from '../platform/target/target-error.ts'
 import type { Deployment } from './deployment.ts'
 import { type Deployments, orNotFound } from './deployments.ts'
+import type { Finding } from './judge/finding.ts'
 import { type LocalTarget, NotReadyError } from './local/target.ts'
 
 const defaultPageSize = 50
@@ -68,6 +70,7 @@ async function coded<T>(work: () => Promise<T>): Promise<T> {
 const states: Readonly<Record<Deployment['state'], DeploymentState>> = {
   starting: DeploymentState.STARTING,
   progressing: DeploymentState.PROGRESSING,
+  watching: DeploymentState.WATCHING,
   promoted: DeploymentState.PROMOTED,
   aborted: DeploymentState.ABORTED,
   inconclusive: DeploymentState.INCONCLUSIVE,
@@ -81,19 +84,31 @@ const verdicts: Readonly<Record<Deployment['verdict'], Verdict>> = {
 }
 
 function pack(deployment: Deployment): DeploymentMessage {
-  const { state, verdict, findings, steps, createdAtMs, endedAtMs, attempts: _, ...rest } = deployment
+  const { state, verdict, findings, steps, createdAtMs, endedAtMs, trafficBeganAtMs, calibration, slots } =
+    deployment
+  const { id, changeId, objectiveId, target, commit, stableCommit, step, weight, reason, seconds } =
+    deployment
   return create(DeploymentSchema, {
-    ...rest,
+    ...{ id, changeId, objectiveId, target, commit, stableCommit, step, weight, reason, seconds },
     state: states[state],
     verdict: verdicts[verdict],
     steps: steps.map((step) => ({ weight: step.weight, minSeconds: Math.round(step.minSeconds) })),
-    evidence: findings.map(({ isShownWorse: _shown, isShownNotWorse, ...finding }) => ({
-      ...finding,
-      shownNotWorse: isShownNotWorse,
-    })),
+    evidence: findings.map(packFinding),
+    slots: [...slots],
+    calibration: calibration && { ...calibration, burstiness: [...calibration.burstiness] },
+    trafficBeganAt: trafficBeganAtMs === undefined ? undefined : timestampFromMs(trafficBeganAtMs),
     createdAt: timestampFromMs(createdAtMs),
     endedAt: endedAtMs === undefined ? undefined : timestampFromMs(endedAtMs),
   })
+}
+
+function packFinding(finding: Finding): MessageInitShape<typeof EvidenceSchema> {
+  const { isShownWorse: _, isShownNotWorse, slices, ...rest } = finding
+  return {
+    ...rest,
+    shownNotWorse: isShownNotWorse,
+    slices: slices.map(({ isListed, ...slice }) => ({ ...slice, listed: isListed })),
+  }
 }
 
 async function packTarget(target: LocalTarget): Promise<ListTargetsResponse['targets'][number]> {

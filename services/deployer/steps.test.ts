@@ -18,6 +18,7 @@ function standing(verdict: JudgeVerdict, changes: Partial<Standing> = {}, log10W
     secondsSinceFirstTraffic: 6,
     secondsInStep: 6,
     canaryRequestsInStep: minStepRequests,
+    canaryRequests: 200,
     maxSeconds: 120,
     ...changes,
   }
@@ -53,13 +54,10 @@ test('time without evidence gives up, and never promotes', () => {
   assert.equal(nextMove(standing('not worse', late)), 'give up')
 })
 
-test('latency is judged once the canary is warm: from the second step, or three seconds into the only one', () => {
-  assert.equal(isWarm(standing('not worse')), false)
-  assert.equal(isWarm(standing('not worse', { step: 1 })), true)
-  assert.equal(isWarm(standing('not worse', { step: 1, secondsSinceFirstTraffic: 2 })), false)
-  assert.equal(isWarm(standing('not worse', { steps: [steps[1]!] })), true)
-  assert.equal(
-    isWarm(standing('not worse', { steps: [steps[1]!], secondsSinceFirstTraffic: undefined })),
-    false,
-  )
+test('latency is judged once the canary is warm: after five seconds and fifty requests, at whatever step', () => {
+  const warm = { secondsSinceFirstTraffic: 5, canaryRequests: 50 }
+  assert.equal(isWarm(warm), true)
+  assert.equal(isWarm({ ...warm, secondsSinceFirstTraffic: 4 }), false)
+  assert.equal(isWarm({ ...warm, secondsSinceFirstTraffic: undefined }), false)
+  assert.equal(isWarm({ ...warm, canaryRequests: 49 }), false)
 })

@@ -3,8 +3,9 @@ import type { Judgement } from './judge/judge.ts'
 
 /** A step is not left before the canary has answered so many requests in it: time alone is no evidence. */
 export const minStepRequests = 20
-/** A fresh process compiles its code: its latency is not judged before, nor during the first of several steps. */
-const warmUpSeconds = 3
+/** A fresh process compiles its code: its latency is not judged before, nor before it has answered so many requests. */
+const warmUpSeconds = 5
+const warmUpRequests = 50
 
 /** Where a rollout stands at a moment. Seconds are undefined before the canary has had its first request. */
 export interface Standing {
@@ -15,6 +16,8 @@ export interface Standing {
   readonly secondsSinceFirstTraffic: number | undefined
   readonly secondsInStep: number
   readonly canaryRequestsInStep: number
+  /** Since its first. */
+  readonly canaryRequests: number
   readonly maxSeconds: number
 }
 
@@ -33,8 +36,11 @@ export function nextMove(standing: Standing): Move {
 }
 
 /** Whether the canary has run long enough for its latency to speak of its code. */
-export function isWarm({ step, steps, secondsSinceFirstTraffic = 0 }: Omit<Standing, 'judgement'>): boolean {
-  return secondsSinceFirstTraffic >= warmUpSeconds && (step > 0 || steps.length === 1)
+export function isWarm({
+  secondsSinceFirstTraffic = 0,
+  canaryRequests,
+}: Pick<Standing, 'secondsSinceFirstTraffic' | 'canaryRequests'>): boolean {
+  return secondsSinceFirstTraffic >= warmUpSeconds && canaryRequests >= warmUpRequests
 }
 
 function isBaked({

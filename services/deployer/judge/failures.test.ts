@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { calibrate } from './burstiness.ts'
 import { beginFailures, type Failures, judgeFailures, observeFailures } from './failures.ts'
 
-const options = { name: 'errors', alpha: 0.005, beta: 0.05, allowedShare: 0.01 } as const
+const options = { name: 'errors', alpha: 0.005, beta: 0.05, allowedShare: 0.01, burstiness: calibrate([]) } as const
 
 function after(slots: number, stableEvents: number, canaryEvents: number, requests = 50): Failures {
   let failures = beginFailures(options)
   for (let slot = 0; slot < slots; slot++) {
     failures = observeFailures(failures, {
-      stableRequests: requests,
-      canaryRequests: requests,
-      stableEvents,
-      canaryEvents,
+      stable: { requests, errors: stableEvents, refusals: 0, latencyCounts: [] },
+      canary: { requests, errors: canaryEvents, refusals: 0, latencyCounts: [] },
     })
   }
   return failures

@@ -1,6 +1,11 @@
+import type { SliceFinding } from './slices.ts'
+
+/** The questions that are asked of a canary. */
+export type QuestionName = 'errors' | 'refusals' | 'latency-p50' | 'latency-p95' | 'latency-p99'
+
 /** What is known about one question; the proto's Evidence without its wire. */
 export interface Finding {
-  readonly name: 'errors' | 'refusals' | 'latency-p95' | 'latency-p99'
+  readonly name: QuestionName
   /** Requests that the finding rests on. */
   readonly stableCount: number
   readonly canaryCount: number
@@ -13,6 +18,8 @@ export interface Finding {
   readonly isShownWorse: boolean
   readonly isShownNotWorse: boolean
   readonly remark: string
+  /** What the evidence is made of, the strongest first; empty where requests are not told apart. */
+  readonly slices: readonly SliceFinding[]
 }
 
 /** Evidence of so much against the canary, short of proof, is enough not to promote it. */

@@ -1,6 +1,7 @@
+import { type Calibration, calibrateJudge } from './calibration.ts'
 import { beginFailures, type Failures, judgeFailures, observeFailures } from './failures.ts'
-import type { Finding } from './finding.ts'
-import type { ArmCounts, Slot } from './slot.ts'
+import type { Finding, QuestionName } from './finding.ts'
+import type { Slot } from './slot.ts'
 import {
   beginSlowness,
   beginSlownessStep,
@@ -19,6 +20,8 @@ export interface JudgeOptions {
   readonly latencyTolerance: number
   /** Upper bounds of the latency counts in milliseconds, rising. */
   readonly boundsMs: readonly number[]
+  /** What stable's past tells; without it, cautious values are assumed. */
+  readonly calibration?: Calibration
 }
 
 export type JudgeVerdict = 'worse' | 'not worse' | 'not enough evidence'
@@ -31,49 +34,64 @@ export interface Judgement {
 
 /** Probability of a wrong "not worse" that is accepted. All questions must be answered so, which needs no division among them. */
 export const beta = 0.05
-/** Errors get half of alpha, since they are what hurts first; the others a sixth each. Together they are alpha (Bonferroni). */
-const alphaShares = { errors: 1 / 2, refusals: 1 / 6, p95: 1 / 6, p99: 1 / 6 }
+/**
+ * What each question gets of the stakes; together 1. Errors get most, since they are what hurts first. The verdict "worse" falls when
+ * the average of the e-values, weighed so, reaches 1/alpha: that holds whatever the questions have to do with one another.
+ */
+export const stakes: Readonly<Record<QuestionName, number>> = {
+  errors: 0.8,
+  refusals: 0.04,
+  'latency-p50': 0.04,
+  'latency-p95': 0.06,
+  'latency-p99': 0.06,
+}
 /** Slow requests at p99 are few: at the margin of p95 most rollouts would end for want of evidence. */
-const margins = { p95: 2, p99: 3 }
+const quantiles = [
+  { name: 'latency-p50', p: 0.5, margin: 1.5 },
+  { name: 'latency-p95', p: 0.95, margin: 2 },
+  { name: 'latency-p99', p: 0.99, margin: 3 },
+] as const
+/** A promotion waits for these. The others only ever speak against a canary: refusals are too few, and the median moves least of all. */
+const needed: ReadonlySet<QuestionName> = new Set(['errors', 'latency-p95', 'latency-p99'])
+
+/** Whether a promotion waits for the answer to this question. */
+export function isNeeded(name: QuestionName): boolean {
+  return needed.has(name)
+}
 
 /**
  * Judges a canary against stable under the same traffic, second by second, and may be asked at every moment without losing its
  * error rate. Plain data: each slot gives the next judge. Errors are judged apart from latency and first, so that a deadline that
  * fails fast does not pass for an improvement.
- * A verdict: worse, when any question shows it; not worse, when errors and both quantiles show it; else not enough evidence.
- * Refusals (not found, wrong argument …) only ever speak against a canary: services have too few of them to wait for.
+ * A verdict: worse, when the evidence of all questions together shows it; not worse, when errors and both upper quantiles show it;
+ * else not enough evidence. Degenerate input: a slot without requests on one arm, or with a count that is not finite or is negative,
+ * says nothing; slots are taken in the order in which they come.
  */
 export interface Judge {
+  readonly alpha: number
   readonly errors: Failures
   readonly refusals: Failures
   readonly slowness: readonly Slowness[]
 }
 
 export function beginJudge(options: JudgeOptions): Judge {
+  const { alpha, boundsMs } = options
+  const { burstiness, latencies } = options.calibration ?? calibrateJudge([], boundsMs)
   const failures = (name: 'errors' | 'refusals') =>
     beginFailures({
       name,
-      alpha: options.alpha * alphaShares[name],
+      alpha: alpha * stakes[name],
       beta,
       allowedShare: options.allowedErrorShare,
+      burstiness: burstiness[name],
     })
-  const slowness = (p: 0.95 | 0.99, quantile: 'p95' | 'p99') =>
-    beginSlowness(
-      {
-        name: `latency-${quantile}`,
-        p,
-        margin: margins[quantile],
-        tolerance: options.latencyTolerance,
-        alpha: options.alpha * alphaShares[quantile],
-        beta,
-      },
-      options.boundsMs,
-    )
-  return {
-    errors: failures('errors'),
-    refusals: failures('refusals'),
-    slowness: [slowness(0.95, 'p95'), slowness(0.99, 'p99')],
-  }
+  const slowness = quantiles.map((quantile) => {
+    const { name } = quantile
+    const tolerance = options.latencyTolerance
+    const own = { ...quantile, tolerance, alpha: alpha * stakes[name], beta, burstiness: burstiness[name] }
+    return beginSlowness(own, latencies)
+  })
+  return { alpha, errors: failures('errors'), refusals: failures('refusals'), slowness }
 }
 
 /** The judge at a new weight. */
@@ -82,40 +100,42 @@ export function beginStep(judge: Judge): Judge {
 }
 
 /** The judge after one more slot. `isWarm` is false while the canary warms up: then its latency says nothing about its code. */
-export function observe(judge: Judge, { stable, canary }: Slot, isWarm: boolean): Judge {
-  const counts = (events: (arm: ArmCounts) => number) => ({
-    stableRequests: stable.requests,
-    stableEvents: events(stable),
-    canaryRequests: canary.requests,
-    canaryEvents: events(canary),
-  })
+export function observe(judge: Judge, slot: Slot, isWarm: boolean): Judge {
+  if (!isSound(slot)) return judge
+  const { stable, canary, seconds = 1 } = slot
   return {
-    errors: observeFailures(
-      judge.errors,
-      counts((arm) => arm.errors),
-    ),
-    refusals: observeFailures(
-      judge.refusals,
-      counts((arm) => arm.refusals),
-    ),
+    ...judge,
+    errors: observeFailures(judge.errors, slot),
+    refusals: observeFailures(judge.refusals, slot),
     slowness: judge.slowness.map((question) => {
       const { bounds } = question.reference
       const stableLatencies = { bounds, counts: stable.latencyCounts }
       if (!isWarm) return observeReference(question, stableLatencies)
-      return observeSlowness(question, stableLatencies, { bounds, counts: canary.latencyCounts })
+      return observeSlowness(question, stableLatencies, { bounds, counts: canary.latencyCounts }, seconds)
     }),
   }
 }
 
-/** What the judge says after the slots so far. */
-export function decide(judge: Judge): Judgement {
-  const needed = [judgeFailures(judge.errors), ...judge.slowness.map(judgeSlowness)]
-  const refusals = judgeFailures(judge.refusals)
-  const findings = [...needed, refusals]
-  return { verdict: verdictOf(needed, findings), findings }
+function isSound({ stable, canary, seconds = 1 }: Slot): boolean {
+  const arms = [stable, canary].flatMap((arm) => [
+    arm.requests,
+    arm.errors,
+    arm.refusals,
+    ...arm.latencyCounts,
+  ])
+  return [seconds, ...arms].every((count) => Number.isFinite(count) && count >= 0)
 }
 
-function verdictOf(needed: readonly Finding[], findings: readonly Finding[]): JudgeVerdict {
-  if (findings.some((finding) => finding.isShownWorse)) return 'worse'
-  return needed.every((finding) => finding.isShownNotWorse) ? 'not worse' : 'not enough evidence'
+/** What the judge says after the slots so far. */
+export function decide(judge: Judge): Judgement {
+  const { errors, refusals, slowness } = judge
+  const findings = [judgeFailures(errors), ...slowness.map(judgeSlowness), judgeFailures(refusals)]
+  return { verdict: verdictOf(findings, judge.alpha), findings }
+}
+
+function verdictOf(findings: readonly Finding[], alpha: number): JudgeVerdict {
+  const evidence = findings.reduce((sum, { name, log10Worse }) => sum + stakes[name] * 10 ** log10Worse, 0)
+  if (evidence >= 1 / alpha) return 'worse'
+  const isShown = findings.every(({ name, isShownNotWorse }) => !needed.has(name) || isShownNotWorse)
+  return isShown ? 'not worse' : 'not enough evidence'
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { calibrate } from './burstiness.ts'
 import type { Latencies } from './quantile.ts'
 import {
   beginSlowness,
@@ -18,13 +19,15 @@ const options = {
   tolerance: 0.25,
   alpha: 0.01 / 6,
   beta: 0.05,
+  burstiness: calibrate([]),
 } as const
 
+const none: Latencies = { bounds, counts: Array<number>(bounds.length + 1).fill(0) }
 /** `fast` requests in the bucket up to 5 ms and `slow` ones in that up to 25 ms. */
 const arm = (fast: number, slow: number): Latencies => ({ bounds, counts: [0, 0, fast, 0, slow, 0, 0, 0] })
 
 function after(slots: number, stable: Latencies, canary: Latencies): Slowness {
-  let slowness = observeReference(beginSlowness(options, bounds), stable)
+  let slowness = observeReference(beginSlowness(options, none), stable)
   for (let slot = 0; slot < slots; slot++) slowness = observeSlowness(slowness, stable, canary)
   return slowness
 }
@@ -48,7 +51,7 @@ test('a tail that both have is no evidence, whatever its size', () => {
 })
 
 test('without a reference nothing is compared, so the first slot alone shows nothing', () => {
-  const finding = judgeSlowness(observeSlowness(beginSlowness(options, bounds), arm(50, 0), arm(0, 50)))
+  const finding = judgeSlowness(observeSlowness(beginSlowness(options, none), arm(50, 0), arm(0, 50)))
   assert.equal(finding.log10Worse, 0)
 })
 
@@ -60,7 +63,7 @@ test('at a new weight the histograms begin anew and the evidence goes on', () =>
 })
 
 test('nothing judged yet is said, and is neither worse nor not worse', () => {
-  const finding = judgeSlowness(beginSlowness(options, bounds))
+  const finding = judgeSlowness(beginSlowness(options, none))
   assert.deepEqual([finding.isShownWorse, finding.isShownNotWorse], [false, false])
   assert.match(finding.remark, /^p95: no request is judged yet/)
 })

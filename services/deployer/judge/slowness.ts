@@ -1,3 +1,5 @@
+import type { Burstiness } from './burstiness.ts'
+import { cautious, likely } from './failures.ts'
 import { type Finding, standing, suspicionLog10 } from './finding.ts'
 import {
   addLatencies,
@@ -12,19 +14,23 @@ import { betOnNotWorse, betOnWorse, lnEvidence, observeRatio, type RatioProcess 
 
 /** Slow requests come in bursts (a collection, a queue), so a slot gives at most this part of what a verdict needs. */
 const slotShare = 1 / 3
-/** A rate of slow requests up to so many times stable's is never called worse: two processes on one machine differ that much. */
-const worseRatio = 1.25
+/** Two processes of one version on one machine never have quite the same tail; so much more of it is no evidence. */
+const worseRatio = 1.05
+/** At least this variance is assumed: a process has collections of its own, at times of its own. */
+const leastVariance = 0.003
 
 export interface SlownessOptions {
-  readonly name: 'latency-p95' | 'latency-p99'
+  readonly name: 'latency-p50' | 'latency-p95' | 'latency-p99'
   /** The quantile. */
-  readonly p: 0.95 | 0.99
+  readonly p: 0.5 | 0.95 | 0.99
   /** How many times stable's rate of slow requests is still called equal when it is to be shown that the canary is not slower. */
   readonly margin: number
   /** How much slower is tolerated: 0.25 is a quarter. */
   readonly tolerance: number
   readonly alpha: number
   readonly beta: number
+  /** How stable's rate of slow requests fluctuates by itself. */
+  readonly burstiness: Burstiness
 }
 
 /**
@@ -47,13 +53,15 @@ export interface Slowness {
   readonly canary: Latencies
 }
 
-export function beginSlowness(options: SlownessOptions, bounds: readonly number[]): Slowness {
-  const none = noLatencies(bounds)
+/** `reference`: what is known of stable's latencies before the rollout; it may be empty. */
+export function beginSlowness(options: SlownessOptions, reference: Latencies): Slowness {
+  const none = noLatencies(reference.bounds)
+  const { alpha, beta, burstiness } = options
   return {
     options,
-    worse: betOnWorse(worseRatio, slotShare * -Math.log(options.alpha)),
-    notWorse: betOnNotWorse(options.margin, slotShare * -Math.log(options.beta)),
-    reference: none,
+    worse: betOnWorse(worseRatio, slotShare * -Math.log(alpha), cautious(burstiness, leastVariance)),
+    notWorse: betOnNotWorse(options.margin, slotShare * -Math.log(beta), likely(burstiness)),
+    reference,
     stable: none,
     canary: none,
   }
@@ -70,12 +78,17 @@ export function observeReference(slowness: Slowness, stable: Latencies): Slownes
   return { ...slowness, reference: addLatencies(slowness.reference, stable) }
 }
 
-export function observeSlowness(slowness: Slowness, stable: Latencies, canary: Latencies): Slowness {
+export function observeSlowness(
+  slowness: Slowness,
+  stable: Latencies,
+  canary: Latencies,
+  seconds = 1,
+): Slowness {
   const slot = slowSlots(slowness, stable, canary)
   return {
     ...slowness,
-    worse: slot ? observeRatio(slowness.worse, slot.strict) : slowness.worse,
-    notWorse: slot ? observeRatio(slowness.notWorse, slot.tolerant) : slowness.notWorse,
+    worse: slot ? observeRatio(slowness.worse, { ...slot.strict, seconds }) : slowness.worse,
+    notWorse: slot ? observeRatio(slowness.notWorse, { ...slot.tolerant, seconds }) : slowness.notWorse,
     reference: addLatencies(slowness.reference, stable),
     stable: addLatencies(slowness.stable, stable),
     canary: addLatencies(slowness.canary, canary),
@@ -126,8 +139,9 @@ export function judgeSlowness(slowness: Slowness): Finding {
     ...verdict,
     remark:
       countOf(canary) === 0
-        ? `${quantile}: no request is judged yet; the first step is for the canary to warm up`
+        ? `${quantile}: no request is judged yet; the canary warms up first`
         : `${quantile} canary ${milliseconds(canaryValue)}, stable ${milliseconds(stableValue)}: ${standing(verdict, shown)}`,
+    slices: [],
   }
 }
 

@@ -6,13 +6,15 @@ import { prepareCheckout } from '../../platform/target/checkout.ts'
 import { type Manifest, ManifestError } from '../../platform/target/manifest.ts'
 import { TargetError } from '../../platform/target/target-error.ts'
 import type { DeployerEvents } from '../events.ts'
+import { History } from '../history.ts'
+import type { PastArm } from '../judge/calibration.ts'
 import type { SplitterCounts } from '../splitter/control.ts'
 import { type Splitter, SplitterError, startSplitter } from '../splitter/splitter.ts'
 import { readStable, type StableRecord, writeStable } from '../stable.ts'
 import { type Exit, Guard } from './guard.ts'
 import { lookAt } from './readiness.ts'
 import { readSource, type Source } from './source.ts'
-import { describeExit, type RunningVersion, startVersion, VersionError } from './version.ts'
+import { describeExit, type RunningVersion, startVersion, VersionError, versionOf } from './version.ts'
 import { outputFile, removeOldVersions, versionFolder } from './version-folders.ts'
 
 const firstRetryMs = 500
@@ -22,6 +24,7 @@ const steadyMs = 60_000
 const drainMs = 5_000
 const drainPollMs = 100
 const healthTimeoutMs = 500
+const historyReadMs = 1_000
 
 export interface LocalTargetOptions {
   readonly name: string
@@ -66,6 +69,7 @@ export class LocalTarget {
   readonly #guard: Guard
   readonly #helperEnvironment: Readonly<Record<string, string>>
   readonly #closing = new AbortController()
+  readonly #history = new History()
   #ports: { readonly port: number; readonly metricsPort: number }
   #source: Source | undefined
   #stable: RunningVersion | undefined
@@ -93,6 +97,7 @@ export class LocalTarget {
   /** Begins to bring the target up, in the background. */
   start(): void {
     this.#work = this.#bringUp()
+    void this.#remember()
   }
 
   /** Ends everything that runs; idempotent. */
@@ -180,6 +185,11 @@ export class LocalTarget {
     return this.#splitter.read()
   }
 
+  /** What the version of a commit has answered until now, oldest first. */
+  pastOf(commit: string): readonly PastArm[] {
+    return this.#history.of(versionOf(commit))
+  }
+
   /** All traffic on stable at once, then ends the canary; idempotent, and in the end it is done whatever fails. */
   async dropCanary(): Promise<void> {
     const canary = this.#canary
@@ -206,6 +216,16 @@ export class LocalTarget {
     if (!old) return
     this.#retiringCommit = old.commit
     this.#work = this.#work.then(() => this.#retire(old)).catch(() => undefined)
+  }
+
+  /** Reads the splitter once a second, for as long as the target is open. */
+  async #remember(): Promise<void> {
+    const { clock } = this.#options
+    while (!this.#closing.signal.aborted) {
+      const counts = await this.read().catch(() => undefined)
+      if (counts) this.#history.record(counts, clock.monotonicMs())
+      await clock.sleep(historyReadMs, this.#closing.signal).catch(() => undefined)
+    }
   }
 
   async #bringUp(): Promise<void> {

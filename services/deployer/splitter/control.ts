@@ -30,6 +30,14 @@ export interface VersionCounts {
   readonly requestsByStatus: Readonly<Record<string, number>>
   /** By duration, over `judgeBoundsMs`. */
   readonly latencyCounts: readonly number[]
+  /** By RPC, such as `/shop.v1.Shop/Get`; those beyond the first ones are together under `other`. */
+  readonly methods: Readonly<Record<string, MethodCounts>>
+}
+
+/** What one version answered to one RPC. */
+export interface MethodCounts {
+  readonly requests: number
+  readonly byStatus: Readonly<Record<string, number>>
 }
 
 export type SplitterCounts = Readonly<Record<string, VersionCounts>>

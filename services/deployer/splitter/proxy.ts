@@ -80,11 +80,12 @@ export class GrpcProxy {
     const startMs = performance.now()
     const version = backend?.version ?? 'none'
     const source = headers['x-nexus-source']
+    const method = headers[':path'] ?? ''
     this.#telemetry.begin(version)
     const onEnd = (end: ExchangeEnd) => {
       const durationMs = performance.now() - startMs
       const caller = typeof source === 'string' ? source : 'unknown'
-      this.#telemetry.finish({ version, source: caller, durationMs, ...end })
+      this.#telemetry.finish({ version, method, source: caller, durationMs, ...end })
     }
     if (!backend) {
       onEnd(refuse(client, 'no version of the service is running'))

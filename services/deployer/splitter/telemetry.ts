@@ -3,12 +3,17 @@ import type { SplitterCounts } from './control.ts'
 
 /** Callers beyond these are counted as `other`, so that a caller cannot grow the metrics by making up names. */
 const maxSources = 50
+/** RPCs beyond these are counted as `other`, for the same reason. */
+const maxMethods = 20
+const maxMethodLength = 200
 /** Versions whose series are kept; the oldest is forgotten for the next. */
 export const maxVersions = 8
 
 /** One request, answered. */
 export interface FinishedRequest {
   readonly version: string
+  /** The RPC: the path of the request. */
+  readonly method: string
   /** The caller, as it names itself. */
   readonly source: string
   readonly grpcStatus: number
@@ -25,8 +30,14 @@ interface Series {
   readonly buckets: Float64Array
 }
 
+interface MethodTelemetry {
+  requests: number
+  readonly byStatus: Record<string, number>
+}
+
 interface VersionTelemetry {
   inFlight: number
+  readonly methods: Map<string, MethodTelemetry>
   readonly latencies: Float64Array
   readonly series: Map<string, Series>
 }
@@ -36,6 +47,7 @@ export class Telemetry {
   readonly #service: string
   readonly #versions = new Map<string, VersionTelemetry>()
   readonly #sources = new Set<string>()
+  readonly #methods = new Set<string>()
 
   /** `service`: the label `destination_service_name`. */
   constructor(service: string) {
@@ -50,6 +62,9 @@ export class Telemetry {
     const version = this.#of(request.version)
     version.inFlight--
     version.latencies[bucketOf(judgeBoundsMs, request.durationMs)]!++
+    const method = this.#methodOf(version, request.method)
+    method.requests++
+    method.byStatus[request.grpcStatus] = (method.byStatus[request.grpcStatus] ?? 0) + 1
     const series = this.#seriesOf(version, request)
     series.requests++
     series.sumMs += request.durationMs
@@ -58,12 +73,17 @@ export class Telemetry {
 
   counts(): SplitterCounts {
     const counts: Record<string, SplitterCounts[string]> = {}
-    for (const [version, { inFlight, latencies, series }] of this.#versions) {
+    for (const [version, { inFlight, latencies, series, methods }] of this.#versions) {
       const requestsByStatus: Record<string, number> = {}
       for (const { grpcStatus, requests } of series.values()) {
         requestsByStatus[grpcStatus] = (requestsByStatus[grpcStatus] ?? 0) + requests
       }
-      counts[version] = { inFlight, requestsByStatus, latencyCounts: [...latencies] }
+      counts[version] = {
+        inFlight,
+        requestsByStatus,
+        latencyCounts: [...latencies],
+        methods: Object.fromEntries(methods),
+      }
     }
     return counts
   }
@@ -98,7 +118,12 @@ export class Telemetry {
   #of(name: string): VersionTelemetry {
     const known = this.#versions.get(name)
     if (known) return known
-    const version = { inFlight: 0, latencies: new Float64Array(judgeBoundsMs.length + 1), series: new Map() }
+    const version = {
+      inFlight: 0,
+      methods: new Map(),
+      latencies: new Float64Array(judgeBoundsMs.length + 1),
+      series: new Map(),
+    }
     if (this.#versions.size >= maxVersions) this.#forgetOldest()
     this.#versions.set(name, version)
     return version
@@ -121,6 +146,18 @@ export class Telemetry {
     const buckets = new Float64Array(istioBoundsMs.length + 1)
     const made = { source, grpcStatus, httpStatus, requests: 0, sumMs: 0, buckets }
     series.set(key, made)
+    return made
+  }
+
+  #methodOf({ methods }: VersionTelemetry, path: string): MethodTelemetry {
+    const isNew = !this.#methods.has(path)
+    const isKept = path.length <= maxMethodLength && (!isNew || this.#methods.size < maxMethods)
+    if (isKept && isNew) this.#methods.add(path)
+    const name = isKept ? path : 'other'
+    const known = methods.get(name)
+    if (known) return known
+    const made = { requests: 0, byStatus: {} }
+    methods.set(name, made)
     return made
   }
 

@@ -40,6 +40,7 @@ rollout: {driver: local, steps: [{weight: 10, min_seconds: 1}], max_seconds: 30,
     driver: 'local',
     steps: [{ weight: 10, min_seconds: 1 }],
     max_seconds: 30,
+    watch_seconds: 5,
     alpha: 0.05,
     error_tolerance: 0.02,
   })

@@ -61,6 +61,8 @@ export interface ManifestRollout {
   readonly steps: readonly { readonly weight: number; readonly minSeconds: number }[]
   /** After so long without enough evidence the rollout ends as inconclusive. */
   readonly maxSeconds: number
+  /** So long the canary has all the traffic, with the old version waiting, before it is stable; 0 does without. */
+  readonly watchSeconds: number
   /** Probability of a wrong abort that is accepted. */
   readonly alpha: number
   /** How many more errors the canary may have, as a share of requests; the judge's own default when left out. */
@@ -114,6 +116,7 @@ const rolloutSchema = z.strictObject({
       { weight: 50, min_seconds: 10 },
     ]),
   max_seconds: z.number().min(1).max(86_400).default(120),
+  watch_seconds: z.number().min(0).max(3_600).default(5),
   alpha: z.number().gt(0).max(0.5).default(0.01),
   error_tolerance: z.number().min(0).max(1).optional(),
   latency_tolerance: z.number().min(0).max(10).optional(),
@@ -162,6 +165,7 @@ export function readManifest(text: string): Manifest {
       driver: rollout.driver,
       steps: rollout.steps.map(({ weight, min_seconds }) => ({ weight, minSeconds: min_seconds })),
       maxSeconds: rollout.max_seconds,
+      watchSeconds: rollout.watch_seconds,
       alpha: rollout.alpha,
       errorTolerance: rollout.error_tolerance,
       latencyTolerance: rollout.latency_tolerance,
@@ -175,6 +179,7 @@ export function rolloutSection(rollout: ManifestRollout): JsonValue {
     driver: rollout.driver,
     steps: rollout.steps.map(({ weight, minSeconds }) => ({ weight, min_seconds: minSeconds })),
     max_seconds: rollout.maxSeconds,
+    watch_seconds: rollout.watchSeconds,
     alpha: rollout.alpha,
   }
   if (rollout.errorTolerance !== undefined) section.error_tolerance = rollout.errorTolerance
