@@ -189,7 +189,7 @@ test('a promoted canary serves all, and both versions are counted while it is on
   const simulation = new Simulation(pair, 3)
   simulation.setCanary('store', { workFactor: 0.5 }, 0.25)
   simulation.runUntil(minuteMs)
-  const [stable, canary] = simulation.arms[1]!
+  const [stable, canary] = simulation.armsOf('store')
   assert.ok(Math.abs(canary.requests / (canary.requests + stable.requests) - 0.25) < 0.03)
   assert.ok(canary.latencySumMs / canary.requests < (0.6 * stable.latencySumMs) / stable.requests)
   simulation.promote('store')

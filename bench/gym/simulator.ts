@@ -68,8 +68,7 @@ export class Simulation {
   readonly mostTries: Int32Array
   /** By service: most requests that were there at once. */
   readonly mostInFlight: Int32Array
-  /** The two versions of each service since the start, stable first. */
-  readonly arms: readonly (readonly [ArmTotals, ArmTotals])[]
+  readonly #arms: readonly (readonly [ArmTotals, ArmTotals])[]
 
   /** `fromMs`: nobody calls before; those who call later have the luck that they have in a run from the start. */
   constructor(spec: MeshSpec, seed: number, fromMs = 0) {
@@ -86,7 +85,7 @@ export class Simulation {
     this.mostInFlight = new Int32Array(services.length)
     this.mostTries = new Int32Array(services.length)
     this.abandoned = new Int32Array(edges.length)
-    this.arms = services.map(() => [newArm(), newArm()] as const)
+    this.#arms = services.map(() => [newArm(), newArm()] as const)
     const total = spec.entries.reduce((sum, entry) => sum + (entry.share ?? 1), 0)
     let upTo = 0
     this.#entries = spec.entries.map(({ service, share, deadlineMs }) => {
@@ -122,6 +121,11 @@ export class Simulation {
 
   setWeight(service: string, weight: number): void {
     this.#serviceOf(service).canaryWeight = weight
+  }
+
+  /** The two versions of a service since the start, stable first. */
+  armsOf(service: string): readonly [ArmTotals, ArmTotals] {
+    return this.#arms[this.#serviceOf(service).index]!
   }
 
   /** A service's slots that begin in [fromMs, untilMs), as it reports them itself. */
@@ -364,7 +368,7 @@ export class Simulation {
     this.#inFlight[index]!--
     this.#services.count(index, this.nowMs, durationMs, !ok)
     this.#own.count(index, this.nowMs, spans.ownMs[span]!, !ok && spans.failed[span] === 0)
-    if (service.canaryWeight > 0) countArm(this.arms[index]![spans.version[span]! as 0 | 1], durationMs, !ok)
+    countArm(this.#arms[index]![spans.version[span]! as 0 | 1], durationMs, !ok)
     const call = spans.call[span]!
     const isAwaited = this.#isAwaited(span)
     this.#rows.release(spans.request[span]!)

@@ -1,0 +1,184 @@
+import { detectViolation } from '../../services/meta-controller/analysis/detect.ts'
+import { judgeSlots } from '../../services/meta-controller/analysis/detection/slots.ts'
+import { affectedShare, assessRisk } from '../../services/meta-controller/analysis/risk.ts'
+import type { Attribution } from '../../services/meta-controller/analysis/root-cause/attribution.ts'
+import { explain, type Observed } from '../../services/meta-controller/analysis/root-cause/explain.ts'
+import type { Mass } from '../../services/meta-controller/analysis/root-cause/load.ts'
+import { appraise, type ProofOutcome } from '../../services/meta-controller/analysis/utility.ts'
+import { normalCdf } from '../../services/platform/statistics/normal.ts'
+import { ArmRecorder } from './arms.ts'
+import { observe } from './observed.ts'
+import { type RolloutResult, rollOut, rolloutPlan } from './rollout.ts'
+import { Simulation } from './simulator.ts'
+import { type TrialResult, tryOut } from './trial.ts'
+import { type Intervention, type InterventionKind, promise, times, type World } from './world.ts'
+
+/** What a controller made of a world. */
+export interface Play {
+  /** What is in place in the end. */
+  readonly promoted?: Intervention
+  /** What was rolled out, promoted or not. */
+  readonly rolledOut?: Intervention
+  readonly ending: 'declined' | RolloutResult['ending']
+  /** From the moment of acting on. */
+  readonly seconds: number
+  readonly simulation: Simulation
+  readonly reason: string
+}
+
+export type Prove = (world: World, intervention: Intervention) => Promise<readonly ProofOutcome[]>
+
+const nowMs = 20_000
+/** Each trial costs time and the patience of half of the clients. */
+const maxTrials = 3
+const surgeFactor = 1.4
+const surgeProbability = 1e-4
+/** Share of all requests that a change has to spare. */
+const leastGain = 0.005
+
+/** The engines, end to end: detection, root cause, proof, trial by lot, risk and utility, canary. */
+export async function playMind(world: World, prove: Prove): Promise<Play> {
+  const simulation = new Simulation(world.spec, world.seed)
+  const recorder = new ArmRecorder(simulation, new Set(world.interventions.map(({ edge }) => edge.caller)))
+  while (simulation.nowMs < times.actMs) recorder.step()
+  const finish = (ending: Play['ending'], reason: string, rest: Partial<Play> = {}): Play => {
+    const seconds = (simulation.nowMs - times.actMs) / 1000
+    return { ending, reason, seconds, simulation, ...rest }
+  }
+  const now = observe(simulation, world, times.actMs - nowMs, times.actMs)
+  const usual = observe(simulation, world, times.warmMs, times.onsetMs)
+  const trouble = findTrouble(world, now)
+  if (trouble === undefined) return finish('declined', 'every promise is kept')
+  const surge = findSurge(world, now, usual)
+  if (surge !== undefined) return finish('declined', surge)
+  const attribution = explain(now, usual, { ...trouble, isViolated: true })
+  const candidates = shortlist(world, attribution, trouble.mass, now, usual)
+  const reasons = [attribution.remark]
+  for (const candidate of candidates.slice(0, maxTrials)) {
+    const proofs = await prove(world, candidate)
+    const refuted = proofs.find(({ status }) => status !== 'proven')
+    if (refuted !== undefined) {
+      reasons.push(`${candidate.name}: ${refuted.name} is ${refuted.status}`)
+      continue
+    }
+    const trial = tryOut(simulation, recorder, world, candidate)
+    const verdict = weigh(world, candidate, trial, proofs, now)
+    reasons.push(`${candidate.name}: ${verdict.words}`)
+    if (!verdict.isWorthIt) continue
+    const result = rollOut(simulation, recorder, candidate, { latencyTolerance: 0.25 })
+    const findings = result.judgement.findings.map(({ remark }) => remark).join('; ')
+    const rest = result.ending === 'promoted' ? { promoted: candidate } : {}
+    return finish(result.ending, [...reasons, findings].join(' | '), { rolledOut: candidate, ...rest })
+  }
+  return finish('declined', reasons.join(' | '))
+}
+
+interface Trouble {
+  readonly target: string
+  readonly mass: Mass
+}
+
+/** The entry that breaks a promise most, and which one. */
+function findTrouble({ spec }: World, now: Observed): Trouble | undefined {
+  const found = spec.entries.flatMap(({ service }) => {
+    const { slots } = now.services.find((one) => one.service === service)!
+    const objective = promise.objective
+    const errors = detectViolation(slots, { slo: 'availability', objective })
+    const latency = detectViolation(slots, { slo: 'latency', objective, thresholdMs: promise.thresholdMs })
+    return [
+      { target: service, mass: 'errors' as const, violation: errors },
+      { target: service, mass: 'latency' as const, violation: latency },
+    ]
+  })
+  const broken = found.filter(({ violation }) => violation.violated)
+  return broken.toSorted((a, b) => b.violation.bad - a.violation.bad)[0]
+}
+
+/** In words, that clients come more often than usual: then it is not the mesh that has changed. */
+function findSurge({ spec }: World, now: Observed, usual: Observed): string | undefined {
+  const sumSlots = ({ services }: Observed) => {
+    const entries = services.filter(({ service }) => spec.entries.some((entry) => entry.service === service))
+    return entries[0]!.slots.map((first, slot) => ({
+      ...first,
+      requests: entries.reduce((sum, { slots }) => sum + slots[slot]!.requests, 0),
+    }))
+  }
+  const traffic = judgeSlots(sumSlots(usual), sumSlots(now)).find(({ metric }) => metric === 'traffic')!
+  const isSurge = traffic.pValue < surgeProbability && traffic.value > surgeFactor * traffic.reference
+  if (!isSurge) return undefined
+  return `clients send ${(traffic.value / traffic.reference).toFixed(1)} times as many requests as usual (p = ${traffic.pValue.toExponential(1)})`
+}
+
+/** Interventions at the culprit, the likeliest first: retries against errors, caches against what is slow throughout, time-outs against what stalls. */
+function shortlist(
+  world: World,
+  { culprit }: Attribution,
+  mass: Mass,
+  now: Observed,
+  usual: Observed,
+): Intervention[] {
+  if (culprit === undefined) return []
+  const kinds: readonly InterventionKind[] =
+    mass === 'errors'
+      ? ['add_retry']
+      : isSlowThroughout(culprit, now, usual)
+        ? ['enable_caching', 'add_timeout']
+        : ['add_timeout', 'enable_caching']
+  const traffic = ({ edge }: Intervention) =>
+    now.edges
+      .find(({ caller, service }) => caller === edge.caller && service === edge.callee)!
+      .slots!.reduce((sum, { requests }) => sum + requests, 0)
+  return world.interventions
+    .filter(({ edge, kind }) => edge.callee === culprit && kinds.includes(kind))
+    .toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || traffic(b) - traffic(a))
+}
+
+/** Whether the service's median has at least doubled; if not, it is some requests only. */
+function isSlowThroughout(service: string, now: Observed, usual: Observed): boolean {
+  const mean = ({ services }: Observed) => {
+    const counts = services.find((one) => one.service === service)!.slots.flatMap(({ latency }) => [latency])
+    const total = counts.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0)
+    let below = 0
+    for (const [index, bound] of counts[0]!.upperBoundsMs.entries()) {
+      below += counts.reduce((sum, histogram) => sum + histogram.counts[index]!, 0)
+      if (below >= total / 2) return bound
+    }
+    return Infinity
+  }
+  return mean(now) >= 2 * mean(usual)
+}
+
+function weigh(
+  world: World,
+  { edge }: Intervention,
+  trial: TrialResult,
+  proofs: readonly ProofOutcome[],
+  now: Observed,
+): { isWorthIt: boolean; words: string } {
+  const flows = now.edges.map(({ caller, service, slots }) => ({
+    caller,
+    service,
+    requests: slots!.reduce((sum, { requests }) => sum + requests, 0),
+  }))
+  const risk = assessRisk({
+    trafficShare: affectedShare(edge.caller, flows),
+    harmProbability: normalCdf(-trial.gain / trial.standardError),
+    firstWeightPercent: rolloutPlan.steps[0]!.weightPercent,
+    detectionSeconds: rolloutPlan.detectionSeconds,
+    sloWindowSeconds: rolloutPlan.sloWindowSeconds,
+    allowedBadShare: rolloutPlan.allowedBadShare,
+    rollbackSeconds: rolloutPlan.rollbackSeconds,
+    earlierPromotions: 0,
+    files: 1,
+    lines: 20,
+    refutations: trial.refutations,
+    refutationsFailed: trial.refutationsFailed,
+  })
+  const gain = (trial.gain - leastGain) / trial.badShare
+  const standardError = trial.standardError / trial.badShare
+  const { vetoes, utility, isWorthIt } = appraise({ gain, standardError }, risk, proofs)
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  const effect = `spares ${percent(trial.gain)} ± ${percent(1.96 * trial.standardError)} of all requests, ${percent(trial.badShare)} are bad`
+  const why = vetoes[0]?.reason ?? `utility ${utility.toFixed(2)}`
+  return { isWorthIt, words: `${trial.refused ?? effect}; risk ${risk.score}; ${why}` }
+}
