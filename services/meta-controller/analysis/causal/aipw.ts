@@ -18,6 +18,8 @@ export interface CrossFit {
   readonly outcome: Learner
   /** Penalties of the propensity that are tried; left out: those of `fitPropensity`. */
   readonly penalties?: readonly number[]
+  /** When the propensity's coefficients move by less than this, they are taken. */
+  readonly tolerance?: number
   readonly random: Random
 }
 
@@ -25,7 +27,10 @@ export interface CrossFit {
 export const clipAt = 0.02
 
 /** Out-of-fold predictions: folds of whole blocks in time where there are blocks, else stratified by treatment. */
-export function crossFit(sample: Sample, { folds: count, outcome, penalties, random }: CrossFit): Nuisances {
+export function crossFit(
+  sample: Sample,
+  { folds: count, outcome, penalties, tolerance, random }: CrossFit,
+): Nuisances {
   const rows = sample.y.length
   const folds = sample.blocks
     ? blockFolds(sample.blocks, count)
@@ -47,7 +52,12 @@ export function crossFit(sample: Sample, { folds: count, outcome, penalties, ran
     const known = sample.propensity
     if (known !== undefined) put(result.propensity, inside, pick(known, inside))
     else {
-      const model = fitPropensity(rowsOf(sample.x, outside), pick(sample.treated, outside), penalties)
+      const model = fitPropensity(
+        rowsOf(sample.x, outside),
+        pick(sample.treated, outside),
+        penalties,
+        tolerance,
+      )
       put(result.propensity, inside, model(asked))
     }
   }

@@ -21,10 +21,10 @@ export const boosting: Learner = {
     const residuals = y.map((value) => value - mean)
     const forest: Tree[] = []
     for (let index = 0; index < trees; index++) {
-      const tree = growTree(bins, residuals, x.rows)
+      const tree = growTree(bins, residuals)
       if (tree === undefined) break
       forest.push(tree)
-      for (let row = 0; row < x.rows; row++) residuals[row]! -= rate * valueAt(tree, bins, row, x.rows)
+      for (let row = 0; row < x.rows; row++) residuals[row]! -= rate * valueAt(tree, bins.bins, row, x.rows)
     }
     return (other) => predicted(forest, binned(other, edges), other.rows, mean)
   },
@@ -64,8 +64,15 @@ function binEdges(x: Matrix): Float64Array[] {
   })
 }
 
-/** Bin of each value, column after column. A value at an edge belongs above it. */
-function binned(x: Matrix, edges: readonly Float64Array[]): Uint8Array {
+interface Binned {
+  /** Bin of each value, column after column. */
+  readonly bins: Uint8Array
+  /** Bins of each column. */
+  readonly counts: readonly number[]
+}
+
+/** A value at an edge belongs above it. */
+function binned(x: Matrix, edges: readonly Float64Array[]): Binned {
   const bins = new Uint8Array(x.rows * x.columns)
   edges.forEach((bounds, column) => {
     for (let row = 0; row < x.rows; row++) {
@@ -80,18 +87,21 @@ function binned(x: Matrix, edges: readonly Float64Array[]): Uint8Array {
       bins[column * x.rows + row] = low
     }
   })
-  return bins
+  return { bins, counts: edges.map((bounds) => bounds.length + 1) }
 }
 
-function growTree(bins: Uint8Array, residuals: Float64Array, rows: number): Tree | undefined {
-  const all = Uint32Array.from({ length: rows }, (_, row) => row)
-  const root = bestSplit(bins, residuals, rows, all)
+function growTree(binned: Binned, residuals: Float64Array): Tree | undefined {
+  const rows = residuals.length
+  const { bins } = binned
+  const all = new Uint32Array(rows)
+  for (let row = 0; row < rows; row++) all[row] = row
+  const root = bestSplit(binned, residuals, all)
   if (root === undefined) return undefined
   const goesLeft = (row: number) => bins[root.column * rows + row]! <= root.bin
   const leftRows = all.filter(goesLeft)
   const rightRows = all.filter((row) => !goesLeft(row))
-  const left = bestSplit(bins, residuals, rows, leftRows)
-  const right = bestSplit(bins, residuals, rows, rightRows)
+  const left = bestSplit(binned, residuals, leftRows)
+  const right = bestSplit(binned, residuals, rightRows)
   const sums = new Float64Array(4)
   const counts = new Float64Array(4)
   const tree = { root, left, right }
@@ -118,36 +128,39 @@ function valueAt(tree: Tree, bins: Uint8Array, row: number, rows: number): numbe
 
 /** The split of the most squared error removed; none where no side would keep the least number of rows. */
 function bestSplit(
-  bins: Uint8Array,
+  { bins, counts }: Binned,
   residuals: Float64Array,
-  rows: number,
   members: Uint32Array,
 ): Split | undefined {
+  const rows = residuals.length
+  const size = members.length
   let total = 0
-  for (const row of members) total += residuals[row]!
-  const base = (total * total) / Math.max(1, members.length)
+  for (let place = 0; place < size; place++) total += residuals[members[place]!]!
+  const base = (total * total) / Math.max(1, size)
   let best: Split | undefined
   let most = base + 1e-12 * (1 + base)
-  const sums = new Float64Array(maxBins)
-  const counts = new Float64Array(maxBins)
-  for (let column = 0; column < bins.length / rows; column++) {
-    sums.fill(0)
-    counts.fill(0)
-    for (const row of members) {
-      const bin = bins[column * rows + row]!
+  for (let column = 0; column < counts.length; column++) {
+    const last = counts[column]! - 1
+    if (last < 1) continue
+    sums.fill(0, 0, last + 1)
+    sizes.fill(0, 0, last + 1)
+    const start = column * rows
+    for (let place = 0; place < size; place++) {
+      const row = members[place]!
+      const bin = bins[start + row]!
       sums[bin]! += residuals[row]!
-      counts[bin]! += 1
+      sizes[bin]! += 1
     }
     let sum = 0
     let count = 0
-    for (let bin = 0; bin < maxBins - 1; bin++) {
-      if (counts[bin] === 0) continue
+    for (let bin = 0; bin < last; bin++) {
+      if (sizes[bin] === 0) continue
       sum += sums[bin]!
-      count += counts[bin]!
-      const other = members.length - count
+      count += sizes[bin]!
+      const other = size - count
       if (other < leastInLeaf) break
       if (count < leastInLeaf) continue
-      const gain = (sum * sum) / count + (total - sum) ** 2 / other
+      const gain = (sum * sum) / count + ((total - sum) * (total - sum)) / other
       if (gain <= most) continue
       most = gain
       best = { column, bin }
@@ -156,7 +169,11 @@ function bestSplit(
   return best
 }
 
-function predicted(forest: readonly Tree[], bins: Uint8Array, rows: number, mean: number): Float64Array {
+/** Room for the sums of one covariate's bins, used by one split search at a time. */
+const sums = new Float64Array(maxBins)
+const sizes = new Float64Array(maxBins)
+
+function predicted(forest: readonly Tree[], { bins }: Binned, rows: number, mean: number): Float64Array {
   const result = new Float64Array(rows).fill(mean)
   for (const tree of forest)
     for (let row = 0; row < rows; row++) result[row]! += rate * valueAt(tree, bins, row, rows)

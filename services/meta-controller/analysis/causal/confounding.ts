@@ -1,33 +1,37 @@
 import { normalCdf, normalQuantile } from '../../../platform/statistics/normal.ts'
-import { meanOf, varianceOf } from '../../../platform/statistics/order.ts'
+import { meanOf } from '../../../platform/statistics/order.ts'
 import type { Random } from '../../../platform/statistics/random.ts'
 import { crossFit, scoresOf } from './aipw.ts'
 import { type Interval, standardErrorOfMean } from './interval.ts'
-import type { Learner } from './learner.ts'
 import { scaled, scalingOf } from './learner.ts'
 import { choleskyOf, solveCholesky } from './matrix.ts'
 import type { Refutation } from './resample.ts'
+import { ridge } from './ridge.ts'
 import type { Sample } from './sample.ts'
 import { type BiasScale, biasBound, robustnessValue, type Strength } from './sensitivity.ts'
 
 /** How often rows without any hidden common cause may be suspected of one, by the tests that have a level. */
-export const controlLevel = 0.02
+export const controlLevel = 0.01
 const assignmentLevel = 0.001
 
 /**
  * Negative control outcomes (Lipsitch, Tchetgen Tchetgen and Cohen 2010): an "effect" on outcomes that came before the treatment
- * is that of a hidden common cause. Half of the level is spent on their mean, half on each by itself.
+ * is that of a hidden common cause. Half of the level is spent on their mean, half on each by itself. `propensity` is out of fold.
  */
 export function controlOutcomes(
   sample: Sample,
+  propensity: Float64Array,
   controls: readonly ArrayLike<number>[],
-  { outcome, folds, random }: { outcome: Learner; folds: number; random: Random },
+  random: Random,
 ): Refutation {
-  const standard = controls.map((values) => standardised(values))
+  const standard = controls.map((values) => normalScores(values))
   const mean = Float64Array.from(sample.y, (_, row) => meanOf(standard.map((one) => one[row]!)))
   const test = (y: Float64Array) => {
-    const measured = { ...sample, y }
-    const { scores, estimate } = scoresOf(measured, crossFit(measured, { folds, outcome, random }))
+    const measured = { ...sample, propensity, y }
+    const { scores, estimate } = scoresOf(
+      measured,
+      crossFit(measured, { folds: controlFolds, outcome: ridge, random }),
+    )
     const { se } = standardErrorOfMean(scores, dependenceOf(sample))
     return se > 0 ? estimate / se : 0
   }
@@ -38,17 +42,29 @@ export function controlOutcomes(
   const found =
     Math.abs(together) > normalQuantile(1 - controlLevel / 2 / share) ||
     Math.abs(farthest) > normalQuantile(1 - controlLevel / 4 / Math.max(1, each.length))
+  const single = each.length > 0 ? `, the farthest of them by ${farthest.toFixed(1)}` : ''
   return {
     name: 'outcome before the treatment',
     passed: !found,
-    remark: `the treatment "changes" the ${controls.length} outcome(s) that came before it by ${together.toFixed(1)} standard errors${each.length > 0 ? `, one of them by ${farthest.toFixed(1)}` : ''}`,
+    remark: `the treatment goes with outcomes that came before it (${controls.length}) by ${together.toFixed(1)} standard errors${single}`,
   }
 }
 
-function standardised(values: ArrayLike<number>): Float64Array {
-  const mean = meanOf(values)
-  const deviation = Math.sqrt(varianceOf(values)) || 1
-  return Float64Array.from(values, (value) => (value - mean) / deviation)
+const controlFolds = 5
+
+/** Each value by its rank, as a quantile of the normal distribution: what has no effect has none on ranks, and no tail can hide one. */
+function normalScores(values: ArrayLike<number>): Float64Array {
+  const rows = values.length
+  const order = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => values[a]! - values[b]!)
+  const result = new Float64Array(rows)
+  for (let from = 0; from < rows; ) {
+    let to = from
+    while (to + 1 < rows && values[order[to + 1]!] === values[order[from]!]) to++
+    const score = normalQuantile((from + to + 1) / (2 * rows))
+    for (let place = from; place <= to; place++) result[order[place]!] = score
+    from = to + 1
+  }
+  return result
 }
 
 export function dependenceOf({ blocks }: Sample) {

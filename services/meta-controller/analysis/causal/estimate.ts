@@ -35,8 +35,14 @@ export interface EffectEstimate extends Interval {
   readonly robustnessValueOfLimit: number
 }
 
-/** How much computing an estimate may take: tens of milliseconds for a few hundred rows, or seconds. */
-export type Effort = 'fast' | 'full'
+export interface EstimateOptions {
+  /** How much computing it may take: `fast` is a quarter of a second for a few hundred rows, `full` seconds. Left out: `fast`. */
+  readonly effort?: Effort
+  /** How often each refutation computes the estimate again; left out: 40 (fast) or 100; 0 leaves those refutations out. */
+  readonly refits?: number
+}
+
+type Effort = 'fast' | 'full'
 
 export const learnersOf = {
   fast: superLearner([ridge, exponential]),
@@ -51,7 +57,8 @@ const refitsOf = { fast: 40, full: 100 } as const
  * (malformed rows, too few of one kind, no overlap). The same input and seed give the same answer.
  * Example: 200 rows of y = 2t + x with t drawn by lot give about 2, with an interval of about ± 0.3 when the noise is 1.
  */
-export function estimateEffect(input: EffectInput, effort: Effort = 'fast'): EffectEstimate | Refused {
+export function estimateEffect(input: EffectInput, options: EstimateOptions = {}): EffectEstimate | Refused {
+  const { effort = 'fast' } = options
   const whole = sampleOf(input)
   if ('kind' in whole) return whole
   const random = seededRandom(input.seed)
@@ -63,7 +70,7 @@ export function estimateEffect(input: EffectInput, effort: Effort = 'fast'): Eff
   const scale = biasScaleOf(sample, nuisances)
   const distance = Math.max(0, population.low, -population.high)
   const controls = input.controlOutcomes?.map((values) => kept.map((row) => values[row]!)) ?? []
-  const tests = confoundingTests({ sample, controls, population, random, effort, scale })
+  const tests = confoundingTests({ sample, nuisances, controls, population, random, scale })
   return {
     kind: 'effect',
     estimate: scores.estimate,
@@ -72,7 +79,7 @@ export function estimateEffect(input: EffectInput, effort: Effort = 'fast'): Eff
     ess: overlap.effectiveRows,
     overlap,
     trimmed: whole.y.length - kept.length,
-    refutations: [...resample(sample, refitsOf[effort], random), ...tests.all],
+    refutations: [...resample(sample, options.refits ?? refitsOf[effort], random), ...tests.all],
     confounderSuspected: tests.decisive.some((one) => !one.passed),
     eValue: eValues(scores.estimate, population.se, Math.sqrt(varianceOf(sample.y))).estimate,
     robustnessValue: robustnessValue(scale, Math.abs(scores.estimate)),
@@ -129,10 +136,10 @@ export function intervalsOf(sample: Sample, { scores, modelled, estimate }: Scor
 
 interface ConfoundingInput {
   readonly sample: Sample
+  readonly nuisances: Nuisances
   readonly controls: readonly (readonly number[])[]
   readonly population: Interval
   readonly random: Random
-  readonly effort: Effort
   readonly scale: ReturnType<typeof biasScaleOf>
 }
 
@@ -140,11 +147,10 @@ interface ConfoundingInput {
  * Which test decides whether a hidden cause is suspected: outcomes before the treatment where there are any; a known assignment
  * by its own check; with neither, that no cause as strong as the strongest observed one explains the effect.
  */
-function confoundingTests({ sample, controls, population, random, scale }: ConfoundingInput) {
+function confoundingTests({ sample, nuisances, controls, population, random, scale }: ConfoundingInput) {
   const unobserved = unobservedCause(population, scale, observedStrengths(sample))
   const decisive: Refutation[] = []
-  if (controls.length > 0)
-    decisive.push(controlOutcomes(sample, controls, { outcome: learnersOf.fast, folds, random }))
+  if (controls.length > 0) decisive.push(controlOutcomes(sample, nuisances.propensity, controls, random))
   if (sample.propensity !== undefined) decisive.push(assignment(sample, sample.propensity))
   return { all: [...decisive, unobserved], decisive: decisive.length > 0 ? decisive : [unobserved] }
 }

@@ -72,10 +72,10 @@ function descend(z: Matrix, y: Float64Array, penalty: number, from: Float64Array
   let coefficients = from
   let fitted = linked(z, coefficients)
   let loss = lossOf(fitted, y, coefficients, penalty)
-  let freedom = size
+  let freedom = () => size
   for (let iteration = 0; iteration < maxIterations; iteration++) {
     const step = newtonStep(z, y, fitted, coefficients, penalty)
-    freedom = step.freedom()
+    freedom = step.freedom
     const before = loss
     for (let halving = 0, share = 1; halving < maxHalvings; halving++, share /= 2) {
       const tried = coefficients.map((value, i) => value + share * step.direction[i]!)
@@ -88,7 +88,7 @@ function descend(z: Matrix, y: Float64Array, penalty: number, from: Float64Array
     if (before - loss < 1e-7 * before) break
   }
   const squares = lossOf(fitted, y, coefficients, 0)
-  const left = Math.max(y.length - freedom, 1e-6 * y.length)
+  const left = Math.max(y.length - freedom(), 1e-6 * y.length)
   return { coefficients, error: (y.length * squares) / left ** 2 }
 }
 

@@ -1,14 +1,22 @@
 import { meanOf, medianOf, varianceOf } from '../../../platform/statistics/order.ts'
 import { type Random, shuffled } from '../../../platform/statistics/random.ts'
-import { constantModel, type Learner, scaled, scalingOf } from './learner.ts'
+import { constantModel, type Learner, type Model, scaled, scalingOf } from './learner.ts'
 import { choleskyOf, emptyMatrix, type Matrix, pick, rowsOf, solveCholesky } from './matrix.ts'
 
 /** Squared widths, as multiples of the median squared distance of two rows. */
-const widths = [1, 4]
-const penalties = [0.03, 0.15]
+const widths = [1, 3, 10]
+const penalties = [0.01, 0.05, 0.2, 0.8]
 /** The cost grows with the cube of the rows; beyond this many a random part of them is learnt from. */
 const maxRows = 700
 const maxDistances = 2000
+
+/** Width and penalty are chosen by a random part of the rows: more would cost much and change little. */
+const maxTuningRows = 200
+
+interface Setting {
+  readonly multiple: number
+  readonly penalty: number
+}
 
 /**
  * Kernel ridge regression with a Gaussian kernel on scaled covariates (Saunders, Gammerman and Vovk 1998). Width and penalty
@@ -16,37 +24,48 @@ const maxDistances = 2000
  */
 export const kernelRidge: Learner = {
   name: 'kernel ridge',
-  fit(x, y, random) {
-    const mean = meanOf(y)
-    const deviation = Math.sqrt(varianceOf(y))
-    if (x.rows < 5 || x.columns === 0 || deviation === 0) return constantModel(mean)
-    const scaling = scalingOf(x)
-    const chosen = x.rows <= maxRows ? undefined : sample(x.rows, random)
-    const z = scaled(chosen === undefined ? x : rowsOf(x, chosen), scaling)
-    const target = (chosen === undefined ? y : pick(y, chosen)).map((value) => (value - mean) / deviation)
-    const squares = distances(z, z)
-    const unit = medianDistance(squares, z.rows)
-    if (!(unit > 0)) return constantModel(mean)
-    const { weights, width } = mostLikely(squares, target, unit)
-    return (other) => {
-      const kernel = distances(scaled(other, scaling), z)
-      const result = new Float64Array(other.rows)
-      for (let row = 0; row < other.rows; row++) {
-        let sum = 0
-        for (let j = 0; j < z.rows; j++)
-          sum += weights[j]! * Math.exp(-kernel.data[row * z.rows + j]! / width)
-        result[row] = mean + deviation * sum
-      }
-      return result
-    }
+  fit: (x, y, random) => kernelRidge.tuned!(x, y, random).fit(x, y, random),
+  tuned(x, y, random) {
+    const chosen = drawn(x.rows, maxTuningRows, random)
+    const { z, target, unit } = prepared(rowsOf(x, chosen), pick(y, chosen))
+    const setting = unit > 0 ? mostLikely(distances(z, z), target, unit) : { multiple: 1, penalty: 1 }
+    return { name: kernelRidge.name, fit: (rows, outcomes, draw) => fitted(rows, outcomes, setting, draw) }
   },
 }
 
-function sample(rows: number, random: Random): number[] {
-  return shuffled(
-    Array.from({ length: rows }, (_, row) => row),
-    random,
-  ).slice(0, maxRows)
+/** Covariates and outcome on a common scale, and the median squared distance of two rows: 0 where nothing can be learnt. */
+function prepared(x: Matrix, y: Float64Array) {
+  const mean = meanOf(y)
+  const deviation = Math.sqrt(varianceOf(y))
+  const scaling = scalingOf(x)
+  const z = scaled(x, scaling)
+  const target = y.map((value) => (deviation > 0 ? (value - mean) / deviation : 0))
+  const isUsable = x.rows >= 5 && x.columns > 0 && deviation > 0
+  return { mean, deviation, scaling, z, target, unit: isUsable ? medianDistance(z) : 0 }
+}
+
+function fitted(x: Matrix, y: Float64Array, { multiple, penalty }: Setting, random: Random): Model {
+  const chosen = drawn(x.rows, maxRows, random)
+  const { mean, deviation, scaling, z, target, unit } = prepared(rowsOf(x, chosen), pick(y, chosen))
+  if (!(unit > 0)) return constantModel(meanOf(y))
+  const width = unit * multiple
+  const { weights } = likelihood(distances(z, z), target, width, penalty)
+  return (other) => {
+    const squares = distances(scaled(other, scaling), z)
+    const result = new Float64Array(other.rows)
+    for (let row = 0; row < other.rows; row++) {
+      let sum = 0
+      for (let j = 0; j < z.rows; j++) sum += weights[j]! * Math.exp(-squares.data[row * z.rows + j]! / width)
+      result[row] = mean + deviation * sum
+    }
+    return result
+  }
+}
+
+/** At most so many of the rows, by lot. */
+function drawn(rows: number, most: number, random: Random): number[] {
+  const all = Array.from({ length: rows }, (_, row) => row)
+  return rows <= most ? all : shuffled(all, random).slice(0, most)
 }
 
 /** Squared distances of each row of `a` to each of `b`. */
@@ -65,25 +84,30 @@ function distances(a: Matrix, b: Matrix): Matrix {
   return result
 }
 
-function medianDistance(squares: Matrix, rows: number): number {
-  const step = Math.max(1, Math.floor((rows * rows) / maxDistances)) | 1
+/** Of pairs of rows that are not alike; 0 where all are. */
+function medianDistance(z: Matrix): number {
+  const { rows, columns, data } = z
   const picked: number[] = []
-  for (let at = 0; at < rows * rows; at += step) if (squares.data[at]! > 0) picked.push(squares.data[at]!)
-  return medianOf(picked)
+  const stride = Math.max(1, Math.floor((rows * rows) / maxDistances)) | 1
+  for (let pair = 0; pair < rows * rows; pair += stride) {
+    const i = Math.floor(pair / rows) * columns
+    const j = (pair % rows) * columns
+    let sum = 0
+    for (let k = 0; k < columns; k++) sum += (data[i + k]! - data[j + k]!) ** 2
+    if (sum > 0) picked.push(sum)
+  }
+  return picked.length === 0 ? 0 : medianOf(picked)
 }
 
-function mostLikely(squares: Matrix, target: Float64Array, unit: number) {
-  let best: { weights: Float64Array; width: number } = {
-    weights: new Float64Array(target.length),
-    width: unit,
-  }
+function mostLikely(squares: Matrix, target: Float64Array, unit: number): Setting {
+  let best: Setting = { multiple: 1, penalty: 1 }
   let least = Number.POSITIVE_INFINITY
   for (const multiple of widths)
     for (const penalty of penalties) {
-      const { weights, cost } = likelihood(squares, target, unit * multiple, penalty)
+      const { cost } = likelihood(squares, target, unit * multiple, penalty)
       if (cost >= least) continue
       least = cost
-      best = { weights, width: unit * multiple }
+      best = { multiple, penalty }
     }
   return best
 }

@@ -12,14 +12,19 @@ import {
 
 const penalties = [0.001, 0.01, 0.03, 0.1, 0.3, 1]
 const maxIterations = 12
-const tolerance = 1e-5
+const closeEnough = 1e-4
 
 /**
  * The probability of treatment given covariates: logistic regression with a squared penalty on the scaled covariates (le
  * Cessie and van Houwelingen 1992), the penalty chosen by Akaike's criterion with effective degrees of freedom.
- * `treated` holds 0 and 1. Where all are alike, the model gives their share.
+ * `treated` holds 0 and 1; steps end when no coefficient moves by more than `tolerance`. Where all are alike, the model gives their share.
  */
-export function fitPropensity(x: Matrix, treated: Float64Array, tried: readonly number[] = penalties): Model {
+export function fitPropensity(
+  x: Matrix,
+  treated: Float64Array,
+  tried: readonly number[] = penalties,
+  tolerance = closeEnough,
+): Model {
   let count = 0
   for (const one of treated) count += one
   const share = count / treated.length
@@ -31,7 +36,7 @@ export function fitPropensity(x: Matrix, treated: Float64Array, tried: readonly 
   let from: Float64Array = new Float64Array(z.columns)
   from[z.columns - 1] = Math.log(share / (1 - share))
   for (const penalty of tried.toReversed()) {
-    const fit = iterate(z, treated, penalty * x.rows, from)
+    const fit = iterate(z, treated, { penalty: penalty * x.rows, from, tolerance })
     from = fit.coefficients
     if (fit.criterion >= least && best !== undefined) continue
     least = fit.criterion
@@ -46,7 +51,11 @@ function probabilities(z: Matrix, coefficients: Float64Array): Float64Array {
 }
 
 /** Iteratively reweighted least squares; the last column is the unpenalised intercept. */
-function iterate(z: Matrix, treated: Float64Array, penalty: number, from: Float64Array) {
+function iterate(
+  z: Matrix,
+  treated: Float64Array,
+  { penalty, from, tolerance }: { penalty: number; from: Float64Array; tolerance: number },
+) {
   const size = z.columns
   let coefficients = from
   let freedom = size

@@ -14,8 +14,9 @@ export function superLearner(learners: readonly Learner[]): Learner {
   return {
     name,
     fit(x, y, random) {
-      const weights = crossValidatedWeights(learners, { x, y }, random)
-      const used = learners.flatMap((learner, index) => {
+      const tuned = learners.map((learner) => learner.tuned?.(x, y, random) ?? learner)
+      const weights = crossValidatedWeights(tuned, { x, y }, random)
+      const used = tuned.flatMap((learner, index) => {
         const weight = weights[index]!
         return weight > 0 ? [{ weight, model: learner.fit(x, y, random) }] : []
       })
