@@ -15,7 +15,9 @@ export interface Cause {
 }
 
 /** Who causes what is wrong with the target, as far as the masses tell. */
-export interface Attribution extends Question {
+export interface Attribution {
+  readonly target: string
+  readonly mass: Mass
   /** Above normal, for each request of the target: seconds, or failures. */
   readonly excess: number
   readonly deviation: number
@@ -52,7 +54,8 @@ export function attribute(
   normal?: Normal,
 ): Attribution {
   const { target, mass } = question
-  const scene = sceneOf(window, question)
+  const isPerRequest = normal?.isPerRequest ?? question.isPerRequest ?? false
+  const scene = sceneOf(window, { target, mass, isPerRequest })
   const ledger = scene && ledgerOf(scene, normal?.levels)
   if (ledger === undefined || !Number.isFinite(ledger.excess) || !scene?.requests.some((count) => count > 0))
     return nothingSeen(question, normal)

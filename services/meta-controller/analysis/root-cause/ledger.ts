@@ -44,7 +44,7 @@ export function ledgerOf(scene: Scene, levels: Levels | undefined): Ledger {
     sumOver(scene.scale, excesses.slots) / Math.max(sumOver(scene.requests, excesses.slots), Number.MIN_VALUE)
   const accountOf = (service: string, place: number): Account => {
     const share = total > 0 ? Math.min(own[place]! / total, mostShare) : 0
-    const deviation = excesses.deviations[place]!
+    const deviation = excesses.strangeness[place]!.deviation
     const isOutstanding = levels === undefined || deviation > significant
     const weight = isOutstanding ? 1 : (insignificantFactor * Math.max(0, deviation)) / significant
     const tie = tieBreak * Math.min(mostTieBreak, Math.max(-mostTieBreak, deviation))
@@ -53,13 +53,13 @@ export function ledgerOf(scene: Scene, levels: Levels | undefined): Ledger {
       own: own[place]! * perRequest,
       share,
       deviation,
-      persistence: excesses.persistence[place]!,
+      persistence: excesses.strangeness[place]!.persistence,
       score: share * weight * (scene.isProxy[place] ? proxyFactor : 1) + tie,
     }
   }
   const accounts = scene.services.map(accountOf).filter((_, place) => excesses.isKnown[place])
   accounts.sort((one, other) => other.score - one.score)
-  return { excess: total * perRequest, deviation: excesses.deviations[0]!, accounts }
+  return { excess: total * perRequest, deviation: excesses.strangeness[0]!.deviation, accounts }
 }
 
 function sumOver(column: Float64Array, slots: readonly number[]): number {
@@ -69,7 +69,7 @@ function sumOver(column: Float64Array, slots: readonly number[]): number {
 function ownParts(scene: Scene, excesses: Excesses, isCompared: boolean): number[] {
   const own = [...excesses.services]
   for (const [index, { caller, callee }] of scene.calls.entries()) {
-    const isOutstanding = !isCompared || excesses.deviations[callee]! > significant
+    const isOutstanding = !isCompared || excesses.strangeness[callee]!.deviation > significant
     if (isOutstanding && excesses.isKnown[callee]) own[caller]! -= Math.max(0, excesses.calls[index]!)
   }
   const reaching = reachingShares(scene, excesses)

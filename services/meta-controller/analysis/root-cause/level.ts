@@ -10,6 +10,8 @@ export interface Level {
 /** The levels of a scene, by service and by edge. */
 export interface Levels {
   readonly services: ReadonlyMap<string, Level>
+  /** Of the latency, or the share of failures, of those services that mostly had requests. */
+  readonly rates: ReadonlyMap<string, Level>
   readonly calls: ReadonlyMap<string, Level>
 }
 
@@ -18,18 +20,27 @@ const leastShareOfTarget = 0.1
 /** Less than this share of the median is not a deviation, however steady the normal period was. */
 const leastShareOfMedian = 0.03
 const leastDeviation = 1e-12
+/** A rate has a level where at least this share of the slots had requests. */
+const leastMeasured = 0.5
 
 /** The robust levels of those that had requests in a normal period: medians, and the wider of two quantile ranges. */
 export function levelsOf(scene: Scene, { mass }: Question): Levels {
-  const scale = quantileOfSorted(measured(scene.scale), 0.5)
   // A count of failures varies at least as a Poisson count does, of at least one failure in a slot.
-  const floorOf = (median: number) => (mass === 'errors' ? Math.sqrt(Math.max(1, median * scale)) / scale : 0)
+  const floorFor = (requests: number) => (median: number) =>
+    mass === 'errors' ? Math.sqrt(Math.max(1, median * requests)) / requests : 0
+  const floorOf = floorFor(quantileOfSorted(measured(scene.scale), 0.5))
   const own = levelOf(scene.masses[0]!, floorOf, leastDeviation)
   const least = own.deviation * leastShareOfTarget
   const services = new Map<string, Level>()
-  for (const [place, service] of scene.services.entries())
-    if (scene.isServed[place]) services.set(service, levelOf(scene.masses[place]!, floorOf, least))
-  services.set(scene.services[0]!, own)
+  const rates = new Map<string, Level>()
+  for (const [place, service] of scene.services.entries()) {
+    const requests = scene.traffic[place]!
+    if (requests === 0) continue
+    services.set(service, place === 0 ? own : levelOf(scene.masses[place]!, floorOf, least))
+    const rate = scene.rates[place]!
+    if (measured(rate).length >= leastMeasured * rate.length)
+      rates.set(service, levelOf(rate, floorFor(requests), leastDeviation))
+  }
   const calls = new Map<string, Level>()
   for (const call of scene.calls)
     if (call.mass !== undefined)
@@ -37,7 +48,7 @@ export function levelsOf(scene: Scene, { mass }: Question): Levels {
         callName(scene.services[call.caller]!, scene.services[call.callee]!),
         levelOf(call.mass, floorOf, least),
       )
-  return { services, calls }
+  return { services, rates, calls }
 }
 
 export function callName(caller: string, service: string): string {

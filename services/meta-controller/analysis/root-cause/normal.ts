@@ -1,4 +1,5 @@
 import { ascending, quantileOfSorted } from '../../../platform/statistics/order.ts'
+import { evidenceIn } from './excess.ts'
 import { type Ledger, ledgerOf } from './ledger.ts'
 import { type Levels, levelsOf } from './level.ts'
 import type { Period } from './load.ts'
@@ -37,7 +38,7 @@ export function learnNormal(
   period: Period,
   question: Question & { windowSlots: number },
 ): Normal | undefined {
-  const { target, mass } = question
+  const { target, mass, isPerRequest = false } = question
   const scene = sceneOf(period, question)
   if (scene === undefined) return undefined
   const covered = scene.requests.reduce((count, requests) => count + (requests > 0 ? 1 : 0), 0)
@@ -48,7 +49,7 @@ export function learnNormal(
     evidence.length < leastWindows
       ? leastEvidenceUncalibrated
       : Math.max(leastEvidence, margin * quantileOfSorted(evidence, quantile))
-  return { target, mass, levels, evidence, threshold }
+  return { target, mass, isPerRequest, levels, evidence, threshold }
 }
 
 function evidenceOfWindows(scene: Scene, levels: Levels, length: number): Float64Array {
@@ -68,5 +69,5 @@ function evidenceOfWindows(scene: Scene, levels: Levels, length: number): Float6
 export function evidenceOf({ accounts, deviation }: Ledger): number {
   const first = accounts[0]
   if (first === undefined || deviation < leastDeviationOfTarget || first.share < leastShare) return 0
-  return Math.max(0, Math.min(first.deviation, first.persistence))
+  return Math.max(0, evidenceIn(first))
 }

@@ -26,7 +26,7 @@ const maxSlots = 100_000
  * of the fault. Ranked by service, each with its worst metric. Values that are not finite are left out; a series without
  * values on both sides of the onset, or that hardly changes, is not ranked.
  *
- * Example: CPU of A is 10, 12, 11, 13 and then 12, 90, 80; of B 20, 22, 21, 23 and then 22, 24, 23: A has 53.0, B 1.7.
+ * Example: CPU of A is 10, 12, 11, 13 and then 12, 90, 80; of B 20, 22, 21, 23 and then 22, 24, 23: A has 52.3, B 1.7.
  */
 export function rankResources(series: readonly ResourceSeries[], onset: number): ResourceSuspect[] {
   const worst = new Map<string, ResourceSuspect>()

@@ -1,3 +1,4 @@
+import { medianOf } from '../../../platform/statistics/order.ts'
 import { type CallLoads, type Load, type Mass, massOf, type Period } from './load.ts'
 
 /** What is asked: whose excess, of what. */
@@ -24,12 +25,14 @@ export interface Scene {
   /** The target first, then breadth first. */
   readonly services: readonly string[]
   readonly isProxy: readonly boolean[]
-  /** Whether it had any requests. */
-  readonly isServed: readonly boolean[]
   readonly calls: readonly SceneCall[]
   /** Places of services, each after its callers as far as the graph has no cycles. */
   readonly order: readonly number[]
   readonly masses: readonly Float64Array[]
+  /** Mass per request of the service itself: its latency, or its share of failures. */
+  readonly rates: readonly Float64Array[]
+  /** Requests of each service in a typical slot. */
+  readonly traffic: readonly number[]
   /** Requests of the target in each slot; NaN where it had none. */
   readonly requests: Float64Array
   /** What the masses of each slot are to be multiplied by to be absolute. */
@@ -71,13 +74,26 @@ export function sceneOf(period: Period, { target, mass, isPerRequest }: Question
   return {
     services,
     isProxy: services.map((service) => loads.get(service)?.isProxy === true),
-    isServed: services.map((service) => loads.get(service)!.slots.some(({ requests }) => requests > 0)),
     calls: within,
     order: callersFirst(services.length, within),
     masses: services.map((service) => scaled(loads.get(service)!.slots)),
+    rates: services.map((service) =>
+      columnOf(loads.get(service)!.slots, slots, (load) => rateOf(load, mass)),
+    ),
+    traffic: services.map((service) => typicalRequests(loads.get(service)!.slots)),
     requests,
     scale,
   }
+}
+
+function rateOf(load: Load, mass: Mass): number {
+  return load.requests > 0 ? massOf(load, mass) / load.requests : Number.NaN
+}
+
+/** Of the slots that had any; 0 when none had. */
+function typicalRequests(slots: readonly Load[]): number {
+  const counts = slots.map(({ requests }) => requests).filter((count) => count > 0 && Number.isFinite(count))
+  return counts.length > 0 ? medianOf(counts) : 0
 }
 
 /** Kahn's algorithm; what a cycle holds back comes last, in breadth-first order. */
@@ -134,6 +150,7 @@ export function sliceOf(scene: Scene, from: number, count: number): Scene {
     ...scene,
     calls: scene.calls.map((call) => ({ ...call, mass: call.mass && part(call.mass) })),
     masses: scene.masses.map(part),
+    rates: scene.rates.map(part),
     requests: part(scene.requests),
     scale: part(scene.scale),
   }
