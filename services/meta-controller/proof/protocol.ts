@@ -4,7 +4,6 @@ export interface SolverQuestion {
   readonly script: string
   /** Terms whose values are wanted when the script is satisfiable. */
   readonly terms: readonly string[]
-  readonly timeoutMs: number
 }
 
 /** What the solver writes to its standard output, one JSON a line: that it is there, or an answer. */

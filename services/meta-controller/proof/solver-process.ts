@@ -13,7 +13,7 @@ const pageBytes = 4096
 export interface SolverLimits {
   /** Until the solver is there. */
   readonly startTimeoutMs: number
-  /** For one answer, the solver's own time-out among them. */
+  /** For one answer. */
   readonly timeoutMs: number
   /** Of resident memory; a process above it is ended. */
   readonly maxMemoryBytes: number
@@ -23,9 +23,6 @@ export interface SolverLimits {
 export interface SolverProgram {
   readonly argv: readonly [string, ...string[]]
 }
-
-/** The solver's own time-out is so much shorter, so that it is the solver that says "unknown" where it still can. */
-const graceMs = 500
 
 /**
  * One process of the solver, from its start to its end. States: starting, idle, asked, ended; once it has ended for whatever reason,
@@ -55,7 +52,7 @@ export class SolverProcess {
       this.#end(`the solver cannot be started: ${error.message}`)
       onGone()
     })
-    this.#child.once('close', (code, signal) => {
+    this.#child.once('exit', (code, signal) => {
       this.#end(`the solver ended (${signal ?? `exit code ${code}`})`)
       onGone()
     })
@@ -94,13 +91,12 @@ export class SolverProcess {
       ms: performance.now() - started,
     })
     if (this.#ended !== undefined) return unanswered(this.#ended)
-    const { timeoutMs } = this.#limits
     const id = ++this.#asked
     const heard = Promise.withResolvers<SolverReport | undefined>()
     this.#hear = heard.resolve
     void this.#gone.then(() => heard.resolve(undefined))
     const stop = this.#watch(signal)
-    const question: SolverQuestion = { id, script, terms, timeoutMs: Math.max(1, timeoutMs - graceMs) }
+    const question: SolverQuestion = { id, script, terms }
     this.#child.stdin?.write(`${JSON.stringify(question)}\n`)
     const report = await heard.promise
     stop()

@@ -4,56 +4,58 @@ import type { SolverQuestion, SolverReport } from './protocol.ts'
 // Z3 in a process of its own: its WebAssembly memory never shrinks, and its threads keep a process alive. One JSON a line in and out.
 // It ends when its input ends, so nothing is left when whoever started it dies. The prover bounds its time and memory from outside.
 
-/** Z3's own bound, in MiB: it answers "out of memory" where it can, before the prover ends the process. */
+/** Z3's own bound, in MiB: it gives up where it can, before the prover ends the process. */
 const memoryMiB = '384'
+/**
+ * Z3's own bound of work, which takes some seconds: the same question gets the same answer on a slow machine. A time-out would need
+ * a thread, and starting one for each question takes longer than most proofs.
+ */
+const maxWork = 2_000_000
+const bounded = `(set-option :rlimit ${maxWork})`
 
-type Z3 = Awaited<ReturnType<typeof load>>
+type Evaluate = (script: string) => string
 
-async function load() {
+/** Errors: of a package that is not there, or whose WebAssembly does not start. */
+async function load(): Promise<Evaluate> {
   const { init } = await import('z3-solver')
   // Whatever Z3 prints must not get between the answers.
-  const { Z3 } = await init({ print: () => undefined, printErr: () => undefined })
+  const { Z3, em } = await init({ print: () => undefined, printErr: () => undefined })
   Z3.global_param_set('memory_max_size', memoryMiB)
-  return Z3
+  const config = Z3.mk_config()
+  const context = Z3.mk_context(config)
+  Z3.del_config(config)
+  return (script) =>
+    String(em.ccall('Z3_eval_smtlib2_string', 'string', ['number', 'string'], [context, script]))
 }
 
 function report(message: SolverReport): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }
 
-function createContext(z3: Z3) {
-  const config = z3.mk_config()
-  const context = z3.mk_context(config)
-  z3.del_config(config)
-  return context
-}
-
-async function answerFrom(z3: Z3, context: ReturnType<typeof createContext>, question: SolverQuestion) {
+/** The script is run word for word, in a scope that the next question takes away. */
+function answer(evaluate: Evaluate, { id, script, terms }: SolverQuestion): void {
   const started = performance.now()
-  // The scope is taken away again; the script within it is word for word the evidence.
-  const script = `(push)\n(set-option :timeout ${question.timeoutMs})\n${question.script}`
-  const output = await z3.eval_smtlib2_string(context, script)
-  const wanted = output.trim() === 'sat' && question.terms.length > 0
-  const values = wanted
-    ? await z3.eval_smtlib2_string(context, `(get-value (${question.terms.join(' ')}))`)
-    : ''
+  const output = evaluate(`(push)\n${script}`)
+  const wanted = output.trim() === 'sat' && terms.length > 0
+  const values = wanted ? evaluate(`(get-value (${terms.join(' ')}))`) : ''
+  const ms = performance.now() - started
+  report({ kind: 'answer', id, output, values, ms })
   const isPlain = ['sat', 'unsat'].includes(output.trim())
-  await z3.eval_smtlib2_string(context, isPlain ? '(pop)' : '(reset)')
-  report({ kind: 'answer', id: question.id, output, values, ms: performance.now() - started })
+  evaluate(isPlain ? '(pop)' : `(reset)\n${bounded}`)
 }
 
 async function main(): Promise<void> {
-  let z3: Z3
+  let evaluate: Evaluate
   try {
-    z3 = await load()
+    evaluate = await load()
   } catch (error) {
     report({ kind: 'absent', reason: error instanceof Error ? error.message : String(error) })
     return
   }
-  const context = createContext(z3)
+  evaluate(bounded)
   report({ kind: 'ready' })
   for await (const line of createInterface({ input: process.stdin })) {
-    await answerFrom(z3, context, JSON.parse(line) as SolverQuestion)
+    answer(evaluate, JSON.parse(line) as SolverQuestion)
   }
 }
 

@@ -34,7 +34,7 @@ export function unasked(obligation: Obligation, reason: string): Verdict {
 
 function reasonOf(word: string): string {
   if (word === '') return 'the solver answered nothing'
-  if (word.startsWith('unknown')) return 'the solver could not tell within its time'
+  if (word.startsWith('unknown')) return 'the solver could not tell within its bound of work'
   return `the solver answered ${cut(word)}`
 }
 

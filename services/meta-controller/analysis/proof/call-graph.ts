@@ -57,11 +57,10 @@ export function waitsOf(edge: CallPlan, tries: number): Term {
   return times(`${2 ** (tries - 1) - 1}.0`, backoff)
 }
 
-/** The calls of a service by stage, in their order. */
+/** The calls of a service by stage; those without a number are each by themselves. */
 export function stagesOf(calls: readonly CallPlan[]): CallPlan[][] {
-  const numbered = calls.map((call, index) => ({ call, stage: call.stage ?? index }))
-  const stages = Map.groupBy(numbered, ({ stage }) => stage)
-  return [...stages].toSorted(([a], [b]) => a - b).map(([, members]) => members.map(({ call }) => call))
+  const stages = Map.groupBy(calls, (call) => (call.stage === undefined ? edgeName(call) : call.stage))
+  return [...stages.values()]
 }
 
 /**

@@ -136,10 +136,7 @@ function concurrencyObligation(
   return obligationOf({ property: 'concurrency', name, statement }, (script) => {
     const flow = flowFrom(plan, entry.service)
     encodeLoads(script, flow, true)
-    const held = (flow.callsInto.get(service) ?? []).map((call) => {
-      const tries = script.symbol(`tries ${edgeName(call)}`) as Term
-      return times(numeral(holdMs(call), `time-out of ${edgeName(call)}`), tries)
-    })
+    const held = (flow.callsInto.get(service) ?? []).map((call) => encodeHeld(script, call))
     const inFlight = script.real('requests in flight')
     const perMs = `(/ ${numeral(entry.peakPerS, `peak of ${entry.service}`)} 1000.0)`
     script.assert(`(= ${inFlight} ${times(perMs, sum(held))})`)
@@ -154,10 +151,23 @@ function concurrencyObligation(
   })
 }
 
-/** How long a try may hold its callee: until its caller gives up. */
-function holdMs(call: CallPlan): number {
-  const limit = Math.min(call.perTryTimeoutMs ?? Infinity, call.timeoutMs ?? Infinity)
-  if (limit === Infinity)
-    throw new Unprovable(`${edgeName(call)} has no time-out: nothing bounds how long a request is held`)
-  return limit
+/** Milliseconds that the tries of an edge hold the callee, for each request at the entry: each until its caller gives up on it, and all until it gives up on the call. */
+function encodeHeld(script: Script, call: CallPlan): Term {
+  const name = edgeName(call)
+  const { perTryTimeoutMs, timeoutMs } = call
+  if (perTryTimeoutMs === undefined && timeoutMs === undefined)
+    throw new Unprovable(`${name} has no time-out: nothing bounds how long a request is held`)
+  const held = script.real(`held by ${name}`)
+  if (perTryTimeoutMs !== undefined) {
+    const tries = script.symbol(`tries ${name}`) as Term
+    script.assert(`(<= ${held} ${times(numeral(perTryTimeoutMs, `time-out of a try ${name}`), tries)})`)
+  }
+  if (timeoutMs !== undefined) {
+    const calls = times(
+      numeral(call.calls ?? 1, `calls of ${name}`),
+      script.symbol(`requests at ${call.from}`) as Term,
+    )
+    script.assert(`(<= ${held} ${times(numeral(timeoutMs, `time-out of ${name}`), calls)})`)
+  }
+  return held
 }

@@ -1,6 +1,6 @@
 import { type Obligation, obligationOf, shown, valueIn } from './obligation.ts'
 import type { QuotaPlan, WorkloadPlan } from './plan.ts'
-import { numeral, sum, type Term, times, Unprovable, wholeNumeral } from './script.ts'
+import { numeral, type Script, sum, type Term, times, Unprovable, wholeNumeral } from './script.ts'
 
 const maxWorkloads = 500
 
@@ -23,7 +23,7 @@ function quotaObligation(plan: QuotaPlan, resource: string, limit: number): Obli
         least,
         wholeNumeral(maxReplicas, `most replicas of ${service}`),
       )
-      const pods = `(to_real (+ ${replicas} ${surgeOf(script.whole.bind(script), workload, replicas)}))`
+      const pods = `(to_real (+ ${replicas} ${surgeOf(script, workload, replicas)}))`
       return times(numeral(requestOf(workload, resource), `${resource} of ${service}`), pods)
     })
     const total = script.real('requested')
@@ -40,18 +40,15 @@ function quotaObligation(plan: QuotaPlan, resource: string, limit: number): Obli
 }
 
 /** A percentage of the replicas is rounded up, as Kubernetes does. */
-function surgeOf(
-  declare: (name: string, least: Term, most: Term) => Term,
-  workload: WorkloadPlan,
-  replicas: Term,
-): Term {
+function surgeOf(script: Script, workload: WorkloadPlan, replicas: Term): Term {
   const { name, surge = 0, surgePercent, maxReplicas } = workload
-  if (surgePercent === undefined)
-    return declare(`surge of ${name}`, '0', wholeNumeral(surge, `surge of ${name}`))
-  const percent = wholeNumeral(surgePercent, `surge of ${name} in percent`)
-  const most = Math.ceil((maxReplicas * surgePercent) / 100)
-  const term = declare(`surge of ${name}`, '0', wholeNumeral(most, `surge of ${name}`))
-  return `(ite (< (* 100 ${term}) (+ 100 (* ${percent} ${replicas}))) ${term} 0)`
+  const what = `surge of ${name}`
+  if (surgePercent === undefined) return script.whole(what, '0', wholeNumeral(surge, what))
+  const percent = wholeNumeral(surgePercent, `${what} in percent`)
+  const most = wholeNumeral(Math.ceil((maxReplicas * surgePercent) / 100), what)
+  const term = script.whole(what, '0', most)
+  script.assert(`(< (* 100 ${term}) (+ 100 (* ${percent} ${replicas})))`)
+  return term
 }
 
 /** Throws Unprovable for a workload that does not say what it requests: a quota refuses its pods. */

@@ -87,7 +87,10 @@ function startOfLastTry(script: Script, edge: CallPlan, needed: Term): Term {
   const earlier = `${attempts - 1}.0`
   const waits = waitsOf(edge, attempts)
   script.assert(`(<= ${start} (+ ${times(earlier, needed)} ${waits}))`)
-  const { perTryTimeoutMs } = edge
+  const { perTryTimeoutMs, timeoutMs } = edge
+  // What begins after the end of the call is no try.
+  if (timeoutMs !== undefined)
+    script.assert(`(<= ${start} ${numeral(timeoutMs, `time-out of ${edgeName(edge)}`)})`)
   if (perTryTimeoutMs !== undefined) {
     const limit = numeral(perTryTimeoutMs, `time-out of a try ${edgeName(edge)}`)
     script.assert(`(<= ${start} (+ ${times(earlier, limit)} ${waits}))`)

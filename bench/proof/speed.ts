@@ -1,0 +1,47 @@
+import { obligationsOf } from '../../services/meta-controller/analysis/proof/obligations.ts'
+import type { CallPlan, MeshPlan } from '../../services/meta-controller/analysis/proof/plan.ts'
+import type { Prover } from '../../services/meta-controller/proof/prover.ts'
+import { medianOf } from '../../services/platform/statistics/order.ts'
+import { neededMs, worstAnswerMs, worstLoads } from './evaluator.ts'
+
+const rounds = 7
+
+/**
+ * A tree in which each service calls so many others (1 makes it a chain), with a retry at some calls. Its time-outs are set from the
+ * leaves up without any slack, so all of it can just be proven.
+ */
+export function tree(edgeCount: number, fanOut: number): MeshPlan {
+  const names = Array.from({ length: edgeCount + 1 }, (_, index) => `s${index}`)
+  const services = names.map((name, index) => ({ name, workMs: 3 + (index % 5) }))
+  const edges: (CallPlan & { perTryTimeoutMs: number })[] = names.slice(1).map((to, index) => {
+    const retries = index % 7 === 3 ? { attempts: 2, backoffMs: 5 } : {}
+    return { from: `s${Math.floor(index / fanOut)}`, to, ...retries, perTryTimeoutMs: 0, networkMs: 1 }
+  })
+  for (const edge of edges.toReversed())
+    edge.perTryTimeoutMs = neededMs({ services, edges, entries: [] }, edge)
+  return { services, edges, entries: [] }
+}
+
+/** The same with the deadline and the retries that it just keeps. */
+export function asked(plan: MeshPlan): MeshPlan {
+  const entries = [{ service: 's0', deadlineMs: worstAnswerMs(plan, 's0') }]
+  const loads = [...worstLoads({ ...plan, entries }, true).values()]
+  return { ...plan, entries, maxAmplification: Math.max(...loads) }
+}
+
+/** The median time of proving a plan's obligations again and again, the solver being warm. Errors: of what is not proven. */
+export async function timed(
+  prover: Prover,
+  plan: MeshPlan,
+): Promise<{ readonly ms: number; readonly obligations: number }> {
+  const obligations = obligationsOf(plan)
+  const times: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const start = performance.now()
+    const verdicts = await prover.prove(obligations, new AbortController().signal)
+    if (round > 0) times.push(performance.now() - start)
+    const open = verdicts.find(({ status }) => status !== 'proven')
+    if (open !== undefined) throw new Error(`${open.name}: ${open.counterexample?.words ?? open.reason}`)
+  }
+  return { ms: medianOf(times), obligations: obligations.length }
+}
