@@ -1,11 +1,15 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { AuthorizeResponse } from '../gen/nexus/governor/v1/governor_service_pb.ts'
 import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
-import { type Effect, effectOfBenchmark, negligible, probabilityOfHarm } from './analysis/effect.ts'
+import { type Effect, negligible, probabilityOfHarm } from './analysis/effect.ts'
 import { assessRisk, type Risk } from './analysis/risk.ts'
+import { effectOfRounds } from './analysis/trial.ts'
+import { appraise } from './analysis/utility.ts'
+import { detectionSeconds, rollbackSeconds } from './assumptions.ts'
 import type { Experience } from './learn.ts'
 import type { ObjectiveState } from './objective.ts'
-import { autonomyCode } from './present.ts'
+import type { ProvenObligation } from './obligations.ts'
+import { autonomyCode, presentRisk } from './present.ts'
 import { withRetry } from './retry.ts'
 import type { Stage, StageContext, StageOutcome } from './stage.ts'
 
@@ -21,17 +25,17 @@ export interface Authorization {
 
 const authorizeTimeoutMs = 10_000
 const approvalPollMs = 1000
-/** Time in which the judge finds a canary that fails each request, and in which traffic is back; both measured in the deployer's tests. */
-const detectionSeconds = 5
-const rollbackSeconds = 2
+/** The same rounds give the same estimate. */
+const estimateSeed = 1
 
 /** Computes effect and risk of the change, asks the governor, and waits for a person where policy wants one. */
 export const authorize: Stage<Authorization> = async (state, context) => {
   const experiences = await context.experiences.of(state.wish.target)
-  const effect = effectOfBenchmark(state.results.propose!.benchmark)
+  const effect = effectOfRounds(state.results.propose!.benchmark, estimateSeed)
   const risk = assessRisk(riskInputOf(state, effect, experiences))
-  // Worse even at the better end of the interval: no need to ask anyone.
-  if (effect.origin === 'benchmark' && effect.low > negligible) return declineHarmful(effect, risk)
+  const harmful = whyHarmful(effect, risk, state.results.decide!.obligations)
+  // No need to ask anyone.
+  if (harmful !== undefined) return declineHarmful(harmful, effect, risk)
   const response = await askUntilDecided(state, effect, risk, context)
   const permitted = response.outcome === AuthorizationOutcome.PERMITTED
   const result: Authorization = {
@@ -68,9 +72,21 @@ export async function withWarrant<T>(
   }
 }
 
-function declineHarmful(effect: Effect, risk: Risk): StageOutcome<Authorization> {
+/** What no gain outweighs: worse even at the better end of the interval, or a veto. */
+function whyHarmful(
+  effect: Effect,
+  risk: Risk,
+  obligations: readonly ProvenObligation[],
+): string | undefined {
   const percent = (value: number) => `${Math.round(value * 100)} %`
-  const reason = `the benchmark got slower by ${percent(effect.low)} to ${percent(effect.high)}`
+  if (effect.origin === 'benchmark' && effect.low > negligible)
+    return `the benchmark got slower by ${percent(effect.low)} to ${percent(effect.high)}`
+  const standardError = (effect.high - effect.low) / (2 * 1.96)
+  const { vetoes } = appraise({ gain: -effect.estimate, standardError }, risk, obligations)
+  return vetoes.length === 0 ? undefined : vetoes.map((veto) => veto.reason).join('; ')
+}
+
+function declineHarmful(reason: string, effect: Effect, risk: Risk): StageOutcome<Authorization> {
   const result: Authorization = { outcome: 'refused', reasons: [reason], envelope: '', effect, risk }
   return { result, message: reason, end: { ending: 'declined', reason } }
 }
@@ -84,7 +100,7 @@ function riskInputOf(state: ObjectiveState, effect: Effect, experiences: readonl
   return {
     trafficShare: orient!.trafficShare,
     harmProbability: probabilityOfHarm(effect),
-    firstWeightPercent: observe!.firstWeightPercent,
+    firstWeightPercent: observe!.steps[0]?.weightPercent ?? 100,
     detectionSeconds,
     sloWindowSeconds: orient!.sloWindowSeconds,
     allowedBadShare: orient!.allowedBadShare,
@@ -92,6 +108,8 @@ function riskInputOf(state: ObjectiveState, effect: Effect, experiences: readonl
     earlierPromotions: promotions.length,
     files: propose!.paths.length,
     lines: propose!.linesAdded + propose!.linesRemoved,
+    refutations: effect.refutations?.length ?? 0,
+    refutationsFailed: effect.refutations?.filter((one) => !one.passed).length ?? 0,
   }
 }
 
@@ -133,7 +151,7 @@ function requestOf(state: ObjectiveState, effect: Effect, risk: Risk) {
     checksPassed: change.checks.length > 0 && change.checks.every((check) => check.passed),
     blockingFindings: change.blockingFindings,
     paths: [...change.paths],
-    risk,
+    risk: presentRisk(risk),
     effectLow: effect.low,
     effectHigh: effect.high,
     sandboxTier: change.sandboxTier,

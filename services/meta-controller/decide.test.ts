@@ -19,6 +19,9 @@ const situation: Situation = {
   head: 'a'.repeat(40),
   permitted: ['enable_caching', 'add_timeout'],
   anomalies: [anomaly],
+  changes: [],
+  rootCauses: [],
+  unexplainedShare: 0,
   remark: anomaly.remark,
   trafficShare: 1,
   sloWindowSeconds: 3600,
@@ -89,6 +92,26 @@ test('experience decides between candidates by the worse end of the interval', (
   )
   const caching = [experience({ measured: -0.9 })]
   assert.equal(judge({ ...input, experiences: [...timeouts, ...caching] }).intervention, 'add_timeout')
+})
+
+test('an estimate over the canary’s slots counts before the ratio, unless a refutation found it wrong', () => {
+  const estimated = (passed: boolean) =>
+    [-0.6, -0.61, -0.59].map((estimate) =>
+      experience({
+        measured: -0.1,
+        effect: {
+          estimate,
+          low: estimate - 0.1,
+          high: estimate + 0.1,
+          origin: 'experience',
+          observations: 40,
+          refutations: [{ name: 'placebo treatment', passed, remark: '' }],
+        },
+      }),
+    )
+  const told = (experiences: readonly Experience[]) => judge({ ...input, experiences }).reasons.join()
+  assert.match(told(estimated(true)), /3 earlier canaries measured -60 %/)
+  assert.match(told(estimated(false)), /3 earlier canaries measured -10 %/)
 })
 
 test('what the canary aborted from this very commit is not tried again; from another commit it may be', () => {

@@ -1,8 +1,10 @@
 import { type Effect, effectOfExperience } from './analysis/effect.ts'
+import type { RootCause } from './blame.ts'
 import type { Experience } from './learn.ts'
 import type { Goal, ObjectiveState } from './objective.ts'
+import { type ProvenObligation, proveRollout, whyUnproven } from './obligations.ts'
 import type { Anomaly, Situation } from './orient.ts'
-import type { Stage } from './stage.ts'
+import type { Stage, StageOutcome } from './stage.ts'
 
 /** An intervention that was considered, or `none`. */
 export interface Option {
@@ -22,6 +24,10 @@ export interface Decision {
   readonly options: readonly Option[]
   readonly anomalies: readonly Anomaly[]
   readonly relatedKnowledge: readonly string[]
+  readonly rootCauses: readonly RootCause[]
+  readonly unexplainedShare: number
+  /** What must hold of the roll-out; empty when it declined before. */
+  readonly obligations: readonly ProvenObligation[]
 }
 
 /** What `decide` judges from. */
@@ -44,25 +50,31 @@ const candidates: Record<Goal, readonly string[]> = {
 export const decide: Stage<Decision> = async (state, context) => {
   const situation = state.results.orient!
   const experiences = await context.experiences.of(state.wish.target)
-  const decision = judge({
+  const chosen = judge({
     goal: state.wish.goal,
     wished: state.wish.intervention,
     situation,
     experiences,
     excluded: state.excluded,
   })
-  if (decision.intervention === 'none') {
-    const reason = decision.reasons.join('; ')
-    return { result: decision, message: `declined: ${reason}`, end: { ending: 'declined', reason } }
+  if (chosen.intervention === 'none') return declined(chosen, chosen.reasons.join('; '))
+  const obligations = await proveRollout(state.results.observe!, situation, context)
+  const unproven = whyUnproven(obligations)
+  if (unproven !== undefined) {
+    const reasons = [...chosen.reasons, unproven]
+    return declined({ ...chosen, intervention: 'none', reasons, obligations }, unproven)
   }
+  const proved = `${obligations.length} of ${obligations.length} obligations proven`
+  const decision = { ...chosen, reasons: [...chosen.reasons, proved], obligations }
   const message = `${decision.intervention} on ${decision.service}: ${decision.reasons.join('; ')}`
+  const watched = `autonomy is observe: would do ${message}`
   return observeOnly(state)
-    ? {
-        result: decision,
-        message,
-        end: { ending: 'declined', reason: `autonomy is observe: would do ${message}` },
-      }
+    ? { result: decision, message, end: { ending: 'declined', reason: watched } }
     : { result: decision, message }
+}
+
+function declined(decision: Decision, reason: string): StageOutcome<Decision> {
+  return { result: decision, message: `declined: ${reason}`, end: { ending: 'declined', reason } }
 }
 
 function observeOnly(state: ObjectiveState): boolean {
@@ -82,7 +94,7 @@ export function judge(input: DecisionInput): Decision {
   const open = options.filter((option) => option.blocked === undefined)
   const best = open.toSorted((a, b) => worth(a.effect) - worth(b.effect))[0]
   const shown = options.map((option) => shownOption(option, option === best))
-  const findings = situation.anomalies.map((anomaly) => anomaly.remark)
+  const findings = [...situation.anomalies, ...situation.rootCauses.slice(0, 1)].map((one) => one.remark)
   if (best === undefined) {
     const blocked = options.map((option) => `${option.intervention}: ${option.blocked}`)
     return decisionOf(input, 'none', [...findings, ...blocked], shown)
@@ -105,8 +117,15 @@ interface AssessedOption {
 
 function assess(intervention: string, input: DecisionInput): AssessedOption {
   const relevant = input.experiences.filter((one) => one.intervention === intervention)
-  const effect = effectOfExperience(relevant.flatMap((one) => (one.measured === null ? [] : [one.measured])))
+  const effect = effectOfExperience(relevant.flatMap(measuredBy))
   return { intervention, effect, blocked: whyBlocked(intervention, input, relevant) }
+}
+
+/** What the canary measured, by the estimate that stood all attempts to refute it, else by the ratio of its values. */
+function measuredBy({ effect, measured }: Experience): number[] {
+  const isRefuted = effect?.refutations?.some((one) => !one.passed) ?? false
+  if (effect !== undefined && !isRefuted) return [effect.estimate]
+  return measured === null ? [] : [measured]
 }
 
 function whyBlocked(
@@ -154,6 +173,18 @@ function decisionOf(
   reasons: readonly string[],
   options: readonly Option[],
 ): Decision {
-  const { service, branch, anomalies, relatedKnowledge } = input.situation
-  return { intervention, service, branch, reasons, options, anomalies, relatedKnowledge }
+  const { service, branch, anomalies, changes, relatedKnowledge, rootCauses, unexplainedShare } =
+    input.situation
+  return {
+    intervention,
+    service,
+    branch,
+    reasons,
+    options,
+    anomalies: [...anomalies, ...changes],
+    relatedKnowledge,
+    rootCauses,
+    unexplainedShare,
+    obligations: [],
+  }
 }

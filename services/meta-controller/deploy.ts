@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect'
-import { type Deployment, DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
+import { type ArmSummary, type Deployment, DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
 import { withWarrant } from './authorize.ts'
 import type { Ending, ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
@@ -24,6 +24,25 @@ export interface DeploymentResult {
   readonly reason: string
   readonly seconds: number
   readonly evidence: readonly CanaryEvidence[]
+  readonly slots: readonly SlotSeen[]
+}
+
+/** What one version answered in a slot. */
+export interface ArmSeen {
+  readonly requests: number
+  readonly errors: number
+  readonly p50Ms: number
+  readonly p95Ms: number
+  readonly p99Ms: number
+}
+
+/** Both versions under the same traffic; see ComparedSlot in the contract. */
+export interface SlotSeen {
+  readonly startSeconds: number
+  /** Percent of the traffic that went to the canary. */
+  readonly weight: number
+  readonly stable: ArmSeen
+  readonly canary: ArmSeen
 }
 
 const startTimeoutMs = 60_000
@@ -77,6 +96,8 @@ const followed = new Set(['errors', 'latency-p95'])
 
 function lineOf(deployment: Deployment): string {
   if (deployment.state === DeploymentState.STARTING) return 'starting the canary'
+  if (deployment.state === DeploymentState.WATCHING)
+    return `watching it with all the traffic, ${Math.round(deployment.seconds)} s`
   const known = deployment.evidence.filter((one) => followed.has(one.name) && one.canaryCount > 0)
   const remarks = known.map((one) => one.remark).join('; ') || 'no evidence yet'
   return `canary at ${deployment.weight} %, ${Math.round(deployment.seconds)} s: ${remarks}`
@@ -90,7 +111,18 @@ function resultOf(deployment: Deployment): DeploymentResult {
     reason: deployment.reason,
     seconds: deployment.seconds,
     evidence: deployment.evidence.map(evidenceOf),
+    slots: deployment.slots.map(({ startSeconds, weight, stable, canary }) => ({
+      startSeconds,
+      weight,
+      stable: armOf(stable),
+      canary: armOf(canary),
+    })),
   }
+}
+
+function armOf(arm: ArmSummary | undefined): ArmSeen {
+  const { requests = 0, errors = 0, p50Ms = 0, p95Ms = 0, p99Ms = 0 } = arm ?? {}
+  return { requests, errors, p50Ms, p95Ms, p99Ms }
 }
 
 function evidenceOf(one: Deployment['evidence'][number]): CanaryEvidence {

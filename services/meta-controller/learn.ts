@@ -1,6 +1,7 @@
 import type { Effect } from './analysis/effect.ts'
+import { type ComparedValues, effectOfCanary } from './analysis/trial.ts'
 import { withWarrant } from './authorize.ts'
-import type { DeploymentResult } from './deploy.ts'
+import type { ArmSeen, DeploymentResult, SlotSeen } from './deploy.ts'
 import type { Ending, Metric, ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
 import type { Stage, StageContext } from './stage.ts'
@@ -21,6 +22,8 @@ export interface Experience {
   readonly expected: Effect
   /** Relative change that the canary measured; null when it measured nothing. */
   readonly measured: number | null
+  /** The same by AIPW over the canary's slots, with its refutations; absent where they were too few. */
+  readonly effect?: Effect
   readonly canaryCount: number
   readonly reason: string
   readonly atMs: number
@@ -75,6 +78,7 @@ export function experienceOf(state: ObjectiveState, deployment: DeploymentResult
   const { propose, decide, authorize } = state.results
   const seen = deployment.evidence.find((one) => one.name === evidenceNames[state.wish.targetMetric])
   const measurable = seen !== undefined && seen.canaryCount > 0 && seen.stableValue > 0
+  const effect = effectOfCanary(comparedValues(deployment.slots, state.wish.targetMetric), learningSeed)
   return {
     objectiveId: state.id,
     turn: state.turn,
@@ -88,10 +92,31 @@ export function experienceOf(state: ObjectiveState, deployment: DeploymentResult
     canaryValue: seen?.canaryValue ?? 0,
     expected: authorize!.effect,
     measured: measurable ? seen.canaryValue / seen.stableValue - 1 : null,
+    ...(effect !== undefined && { effect }),
     canaryCount: seen?.canaryCount ?? 0,
     reason: deployment.reason,
     atMs,
   }
+}
+
+/** The same slots give the same estimate. */
+const learningSeed = 1
+
+const metricOfArm: Record<Metric, (arm: ArmSeen) => number> = {
+  latency_p50: (arm) => arm.p50Ms,
+  latency_p95: (arm) => arm.p95Ms,
+  latency_p99: (arm) => arm.p99Ms,
+  error_rate: (arm) => arm.errors / arm.requests,
+}
+
+function comparedValues(slots: readonly SlotSeen[], metric: Metric): ComparedValues[] {
+  const measure = (arm: ArmSeen) => (arm.requests > 0 ? metricOfArm[metric](arm) : undefined)
+  return slots.map(({ startSeconds, weight, stable, canary }) => ({
+    startSeconds,
+    weightPercent: weight,
+    stable: measure(stable),
+    canary: measure(canary),
+  }))
 }
 
 const outcomeWords: Record<Ending, string> = {

@@ -11,6 +11,7 @@ import { adoptTargets } from './adopt.ts'
 import { createEvents } from './events.ts'
 import { createExperienceStore } from './experience.ts'
 import { Objectives } from './objectives.ts'
+import { createProver } from './proof/prover.ts'
 import { createMetaController } from './service.ts'
 import { settingsFrom } from './settings.ts'
 import { Watchers } from './watchers.ts'
@@ -33,12 +34,13 @@ export const start: StartService = async (context) => {
   const { observeSeconds, defaultAutonomy } = settings
   const experiences = createExperienceStore(journal)
   const events = createEvents(log, context.registry)
+  const prover = createProver()
   const parts = {
     journal,
     clock,
     events,
     watchers: new Watchers(),
-    stageContext: { peers, signals, experiences, clock, observeSeconds },
+    stageContext: { peers, signals, experiences, prover, clock, observeSeconds },
   }
   const objectives = new Objectives(parts, drain.signal)
   await objectives.resume()
@@ -48,6 +50,7 @@ export const start: StartService = async (context) => {
   const close = async () => {
     drain.abort(new Error('the process drains'))
     await Promise.all([objectives.stopped(), adopted])
+    await prover.close()
     await signals.close()
     await journal.close()
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { Registry } from 'prom-client'
 import { DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
@@ -20,10 +20,14 @@ import { createEvents } from './events.ts'
 import { createExperienceStore } from './experience.ts'
 import { Objectives } from './objectives.ts'
 import { createSignals, createWorld, startPeers, type World } from './peers.fixture.ts'
+import { createProver } from './proof/prover.ts'
 import { createMetaController } from './service.ts'
 import { Watchers } from './watchers.ts'
 
 const observeSeconds = 20
+/** One for all: it is real, and takes a second to start. */
+const prover = createProver()
+after(() => prover.close())
 /** Waiting costs nothing: a sleep ends at once, but yields, and the wall clock is the system's. */
 const impatientClock: Clock = {
   ...systemClock,
@@ -55,6 +59,7 @@ async function startMind(journal: Journal, world: World, clock: Clock = impatien
   const { peers, close } = await startPeers(world)
   const stageContext = {
     peers,
+    prover,
     signals: createSignals(world),
     experiences: createExperienceStore(journal),
     clock,

@@ -39,6 +39,12 @@ export interface Edge {
   readonly history?: readonly Slot[]
 }
 
+/** One step of a roll-out. */
+export interface RolloutStep {
+  readonly weightPercent: number
+  readonly minSeconds: number
+}
+
 /** Everything that the turn judges from: it can be judged again from this alone. */
 export interface Observation {
   readonly atMs: number
@@ -46,7 +52,8 @@ export interface Observation {
   readonly head: string
   readonly branch: string
   readonly permitted: readonly string[]
-  readonly firstWeightPercent: number
+  /** The roll-out's steps, in order; after the last one the change has all the traffic. */
+  readonly steps: readonly RolloutStep[]
   readonly services: readonly ServiceSignals[]
   readonly edges: readonly Edge[]
   readonly budgets: readonly BudgetSeen[]
@@ -90,7 +97,7 @@ export const observe: Stage<Observation> = async (state, context) => {
     head: inspected.head,
     branch: inspected.branch,
     permitted: inspected.interventions,
-    firstWeightPercent: firstWeightOf(inspected.rollout),
+    steps: stepsOf(inspected.rollout),
     services,
     edges: await readEdges(nowMs, inspected.services, context),
     budgets: budgets.map(budgetSeen),
@@ -191,12 +198,18 @@ function budgetSeen(budget: ErrorBudget): BudgetSeen {
   }
 }
 
-const cautiousFirstWeight = 100
+/** A roll-out that does not say counts as all at once, which is the riskiest. */
+const allAtOnce: readonly RolloutStep[] = [{ weightPercent: 100, minSeconds: 0 }]
 
-/** The weight of the first step; a rollout that does not say counts as all at once, which is the riskiest. */
-function firstWeightOf(rollout: string): number {
-  const parsed = JSON.parse(rollout || '{}') as { steps?: { weight?: number }[] }
-  return parsed.steps?.[0]?.weight ?? cautiousFirstWeight
+function stepsOf(rollout: string): readonly RolloutStep[] {
+  const { steps = [] } = JSON.parse(rollout || '{}') as {
+    steps?: { weight?: number; min_seconds?: number }[]
+  }
+  if (steps.length === 0) return allAtOnce
+  return steps.map(({ weight = 100, min_seconds = 0 }) => ({
+    weightPercent: weight,
+    minSeconds: min_seconds,
+  }))
 }
 
 function messageOf(observation: Observation): string {

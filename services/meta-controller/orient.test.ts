@@ -27,7 +27,7 @@ function observed(slow: number, requests = 80, budgets: readonly BudgetSeen[] = 
     head: 'a'.repeat(40),
     branch: 'main',
     permitted: ['enable_caching'],
-    firstWeightPercent: 10,
+    steps: [{ weightPercent: 10, minSeconds: 5 }],
     services: [
       {
         service: 'storefront',

@@ -1,5 +1,7 @@
 import { quantileOf, sumHistograms } from '../platform/signals/histogram.ts'
 import { detectViolation, leastRequests, type Pledge, type Slot, type Violation } from './analysis/detect.ts'
+import { affectedShare } from './analysis/risk.ts'
+import { blameFor, changesOf, type RootCause } from './blame.ts'
 import type { Metric, Wish } from './objective.ts'
 import type { BudgetSeen, Observation } from './observe.ts'
 import type { Stage, StageContext } from './stage.ts'
@@ -7,7 +9,8 @@ import type { Stage, StageContext } from './stage.ts'
 /** Something unusual, with the probability of it if all were well. */
 export interface Anomaly {
   readonly service: string
-  readonly metric: Metric
+  /** A target metric, or `traffic`, `errors` or `latency` of a change. */
+  readonly metric: string
   readonly value: number
   readonly reference: number
   readonly pValue: number
@@ -20,7 +23,13 @@ export interface Situation {
   readonly branch: string
   readonly head: string
   readonly permitted: readonly string[]
+  /** Promises that are broken: what there is to put right. */
   readonly anomalies: readonly Anomaly[]
+  /** What is unlike before, whether it breaks a promise or not. */
+  readonly changes: readonly Anomaly[]
+  /** Who has how much of the excess; empty where no promise is broken. */
+  readonly rootCauses: readonly RootCause[]
+  readonly unexplainedShare: number
   /** In words, how the target metric stands. */
   readonly remark: string
   /** Why nothing can be said; absent when something can. */
@@ -33,13 +42,15 @@ export interface Situation {
 
 const knowledgeTimeoutMs = 5000
 const maxRelated = 3
+const maxCausesTold = 3
 
 /** Judges the observation, and asks the knowledge graph what is known that bears on it. */
 export const orient: Stage<Situation> = async (state, context) => {
   const situation = understand(state.results.observe!, state.wish)
   const relatedKnowledge = await relatedTo(situation, state.wish, context)
-  const message =
-    situation.notEnough ?? (situation.anomalies.map((one) => one.remark).join('; ') || situation.remark)
+  const causes = situation.rootCauses.slice(0, maxCausesTold)
+  const told = [...situation.anomalies, ...causes, ...situation.changes].map((one) => one.remark)
+  const message = situation.notEnough ?? (told.join('; ') || situation.remark)
   return { result: { ...situation, relatedKnowledge }, message }
 }
 
@@ -52,12 +63,16 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
     return { ...signals, budget, violation }
   })
   const worst = judged.toSorted((a, b) => (b.violation?.bad ?? 0) - (a.violation?.bad ?? 0))[0]
+  const changes = changesOf(observation)
   const base = {
     service: worst?.service ?? '',
+    changes,
+    rootCauses: [],
+    unexplainedShare: 0,
     branch: observation.branch,
     head: observation.head,
     permitted: observation.permitted,
-    trafficShare: trafficShareOf(worst?.service ?? '', observation),
+    trafficShare: affectedShare(worst?.service ?? '', observation.edges),
     sloWindowSeconds: worst?.budget?.windowSeconds ?? 0,
     allowedBadShare: 1 - (worst?.budget?.objective ?? 1),
     relatedKnowledge: [],
@@ -71,7 +86,8 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
   const value = measuredValue(metric, worst.slots)
   const reference = metric === 'error_rate' ? 1 - worst.budget.objective : worst.budget.thresholdMs
   const anomaly = { service: worst.service, metric, value, reference, pValue: worst.violation.pValue, remark }
-  return { ...base, anomalies: [anomaly], remark }
+  const { culprit, ...blame } = blameFor({ service: worst.service, metric }, observation, changes)
+  return { ...base, service: culprit ?? worst.service, anomalies: [anomaly], ...blame, remark }
 }
 
 /** A target that does not run has no calls; that they are missing is not what has to be put right. */
@@ -135,14 +151,6 @@ function remarkOf(
     `${what}: ${percent(violation.badShare)} of ${Math.round(violation.requests)} requests ${bad}, ` +
     `${percent(1 - budget.objective)} are allowed (p = ${violation.pValue.toExponential(1)})`
   )
-}
-
-/** Share of the observed requests that go to the service; all of them when the topology is not known. */
-function trafficShareOf(service: string, observation: Observation): number {
-  const total = observation.edges.reduce((sum, edge) => sum + edge.requests, 0)
-  if (total === 0) return 1
-  const own = observation.edges.filter((edge) => edge.service === service)
-  return own.reduce((sum, edge) => sum + edge.requests, 0) / total
 }
 
 async function relatedTo(situation: Situation, wish: Wish, context: StageContext): Promise<string[]> {

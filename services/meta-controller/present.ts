@@ -3,12 +3,15 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Autonomy as AutonomyCode } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import {
   type DecisionSchema,
+  type EffectSchema,
   type ExperienceSchema,
   type Objective,
   ObjectiveSchema,
   Stage as StageCode,
   ObjectiveState as StateCode,
 } from '../gen/nexus/meta_controller/v1/objective_pb.ts'
+import type { Effect } from './analysis/effect.ts'
+import type { Risk } from './analysis/risk.ts'
 import type { Decision } from './decide.ts'
 import type { Experience } from './learn.ts'
 import { type Autonomy, type Ending, nextStage, type ObjectiveState, type StageName } from './objective.ts'
@@ -97,13 +100,25 @@ function presentDecision(state: ObjectiveState, decision: Decision): MessageInit
   return {
     intervention: decision.intervention,
     reasons: [...decision.reasons],
-    options: [...decision.options],
+    options: decision.options.map((option) => ({ ...option, effect: presentEffect(option.effect) })),
     anomalies: [...decision.anomalies],
     service: decision.service,
-    effect: authorize?.effect,
-    risk: authorize?.risk,
+    effect: authorize && presentEffect(authorize.effect),
+    risk: authorize && presentRisk(authorize.risk),
     relatedKnowledge: [...decision.relatedKnowledge],
+    rootCauses: [...decision.rootCauses],
+    unexplainedShare: decision.unexplainedShare,
+    obligations: decision.obligations.map(({ smt: _, ...obligation }) => obligation),
   }
+}
+
+function presentEffect(effect: Effect): MessageInitShape<typeof EffectSchema> {
+  return { ...effect, refutations: [...(effect.refutations ?? [])] }
+}
+
+/** The score holds what the contract has no field for. */
+export function presentRisk({ fragility: _, confounding: __, ...risk }: Risk) {
+  return risk
 }
 
 function presentExperience(experience: Experience): MessageInitShape<typeof ExperienceSchema> {
@@ -116,7 +131,7 @@ function presentExperience(experience: Experience): MessageInitShape<typeof Expe
     outcome,
     stableValue,
     canaryValue,
-    expected,
+    expected: presentEffect(expected),
     measured: experience.measured ?? 0,
     canaryCount,
     at: timestampFromMs(experience.atMs),

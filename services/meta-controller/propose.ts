@@ -3,7 +3,7 @@ import type { Change } from '../gen/nexus/code_modifier/v1/change_pb.ts'
 import { ChangeState, Severity } from '../gen/nexus/code_modifier/v1/change_pb.ts'
 import type { Author } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { invariant } from '../platform/invariant.ts'
-import type { OperationComparison } from './analysis/effect.ts'
+import type { SlicedComparison } from './analysis/trial.ts'
 import type { ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
 import type { Stage, StageContext } from './stage.ts'
@@ -24,7 +24,7 @@ export interface ProposedChange {
   readonly authorDetail: string
   readonly checks: readonly { readonly name: string; readonly passed: boolean; readonly detail: string }[]
   readonly blockingFindings: number
-  readonly benchmark: readonly OperationComparison[]
+  readonly benchmark: readonly SlicedComparison[]
   readonly sandboxTier: string
   readonly profileShare: number
 }
@@ -96,6 +96,14 @@ function summaryOf(change: Change): ProposedChange {
       p95AfterMs: one.p95AfterMs,
       relativeLow: one.relativeLow,
       relativeHigh: one.relativeHigh,
+      slices: one.slices.map(({ round, changed, first, place, samples, meanMs }) => ({
+        round,
+        changed,
+        first,
+        place,
+        samples,
+        meanMs,
+      })),
     })),
     sandboxTier: change.sandboxTier,
     profileShare: change.profileShare,

@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { SignalSource } from '../platform/signals/signals.ts'
 import type { ExperienceStore } from './experience.ts'
 import type { Ending, ObjectiveState } from './objective.ts'
+import type { Prover } from './proof/prover.ts'
 
 /** The services that the mind calls. */
 export interface Peers {
@@ -21,6 +22,7 @@ export interface StageContext {
   readonly peers: Peers
   readonly signals: SignalSource
   readonly experiences: ExperienceStore
+  readonly prover: Prover
   readonly clock: Clock
   /** Aborts when the objective is cancelled or the process drains. */
   readonly signal: AbortSignal

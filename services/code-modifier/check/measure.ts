@@ -64,6 +64,8 @@ function operationsOf(samples: Samples): BenchmarkedOperation[] {
 const maxExtraRounds = 6
 /** A benchmark as a whole that got slower by more than this, at the better end of its interval, refuses the change. */
 const clearlyWorse = 0.1
+/** From here on it looks worse: more than runs of equal code usually differ by. */
+const suspicious = 0.03
 
 /** An operation before and after, and the slices that the comparison rests on. */
 export interface MeasuredOperation extends Comparison {
@@ -159,10 +161,10 @@ function compare(
   })
 }
 
-/** Worse by as much as would refuse the change, but perhaps by chance: as long as that may be, another round is worth its time. */
+/** Worse, but perhaps by chance: as long as that may be, another round is worth its time. */
 function looksWorse(rounds: readonly Round[]): boolean {
   const { estimate, low } = changeOverRounds(rounds)
-  return estimate > clearlyWorse && low <= clearlyWorse
+  return estimate > suspicious && low <= clearlyWorse
 }
 
 function refuseWorse(rounds: readonly Round[]): void {

@@ -12,7 +12,7 @@ export interface Slice {
 }
 
 /** Parts that a run is cut into: enough to see how a run drifts, few enough to journal. */
-const slicesPerRun = 8
+const slicesPerRun = 10
 
 /** The slices of an operation in the order in which they were measured. A run with fewer samples than parts has a slice for each. */
 export function slicesOf(operation: string, rounds: readonly Round[]): Slice[] {

@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  effectOfBenchmark,
-  effectOfExperience,
-  probabilityOfHarm,
-  unknownEffect,
-} from './effect.ts'
+import { effectOfBenchmark, effectOfExperience, probabilityOfHarm, unknownEffect } from './effect.ts'
 
 const comparison = {
   samplesBefore: 100,

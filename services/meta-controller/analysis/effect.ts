@@ -9,6 +9,20 @@ export interface Effect {
   /** Where it comes from. */
   readonly origin: 'benchmark' | 'experience' | 'none'
   readonly observations: number
+  /** `aipw`: doubly robust, over randomised slots; `ratio`: of the means. Absent where nothing is known. */
+  readonly method?: 'aipw' | 'ratio'
+  /** What tried to prove it wrong; with `aipw` only, like the two that follow. */
+  readonly refutations?: readonly Refutation[]
+  /** See Effect in the contract. */
+  readonly eValue?: number
+  readonly robustnessValue?: number
+}
+
+/** An attempt to prove an estimate wrong. */
+export interface Refutation {
+  readonly name: string
+  readonly passed: boolean
+  readonly remark: string
 }
 
 /** What the benchmark measured of one operation. Means in milliseconds; the interval is of the relative change of the mean. */
@@ -43,6 +57,7 @@ export function effectOfBenchmark(comparisons: readonly OperationComparison[]): 
     low: weighted((one) => one.relativeLow),
     high: weighted((one) => one.relativeHigh),
     origin: 'benchmark',
+    method: 'ratio',
     observations: used.reduce((total, one) => total + one.samplesBefore + one.samplesAfter, 0),
   }
 }
@@ -56,10 +71,17 @@ export function effectOfExperience(measured: readonly number[]): Effect {
   const count = usable.length
   if (count === 0) return unknownEffect
   const estimate = usable.reduce((total, value) => total + value, 0) / count
-  if (count === 1) return { estimate, low: -1, high: 1, origin: 'experience', observations: 1 }
+  if (count === 1) return { estimate, low: -1, high: 1, origin: 'experience', observations: 1, method: 'ratio' }
   const variance = usable.reduce((total, value) => total + (value - estimate) ** 2, 0) / (count - 1)
   const half = studentQuantile(0.975, count - 1) * Math.sqrt(variance / count)
-  return { estimate, low: estimate - half, high: estimate + half, origin: 'experience', observations: count }
+  return {
+    estimate,
+    low: estimate - half,
+    high: estimate + half,
+    origin: 'experience',
+    observations: count,
+    method: 'ratio',
+  }
 }
 
 /** A change for the worse by less than this is one that nobody would notice; benchmarks of equal code differ by as much. */
