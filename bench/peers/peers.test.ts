@@ -52,6 +52,12 @@ test('Kayenta passes redirects that the baseline never sent (spinnaker issue 562
   assert.equal(classifyMetric(Array(10).fill(nan), canary, options), 'Pass')
 })
 
+test('Kayenta passes a canary that varies quite otherwise than its baseline (kayenta issue 780)', () => {
+  const canary = [10, 10.1, 10.2, 10.3, 10.4, 10.5, 10.6, 17, 17.1, 17.2, 17.3, 17.4, 17.5, 17.6, 17.7]
+  const control = [1, 100, 4, 101, 5, 102, 6, 103, 7, 104, 8, 105, 9, 106, 17]
+  assert.equal(classifyMetric(control, canary), 'Pass')
+})
+
 test('Kayenta calls a plain shift High or Low, and equal data Pass', () => {
   const control = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
   const shifted = control.map((value) => value + 100)

@@ -68,3 +68,29 @@ test('an observation of nothing explains nothing', () => {
   assert.deepEqual(explain({ services: [], edges: [] }, undefined, suspicion).causes, [])
   assert.deepEqual(explain(observed(20, 0, 0), { services: [], edges: [] }, suspicion).causes.length, 1)
 })
+
+test('without a call graph nobody but the target is named, and only if nothing strayed further', () => {
+  const suspicion = { target: 'shop', mass: 'latency', isViolated: true } as const
+  const varying = (count: number, shopMs: number, stockMs: number) => ({
+    services: [
+      { service: 'shop', slots: varied(count, shopMs) },
+      { service: 'stock', slots: varied(count, stockMs) },
+    ],
+    edges: [],
+  })
+  const usual = varying(60, 10, 10)
+  const elsewhere = explain(varying(20, 100, 300), usual, suspicion)
+  assert.equal(elsewhere.culprit, undefined)
+  assert.equal(elsewhere.causes[1]?.service, 'stock')
+  assert.match(elsewhere.remark, /^latency of stock strayed by .* no call graph tells whether shop calls it$/)
+  assert.equal(explain(varying(20, 100, 10), usual, suspicion).culprit, 'shop')
+})
+
+function varied(count: number, latencyMs: number): SignalSlot[] {
+  return Array.from({ length: count }, (_, slot) => ({
+    requests: 50,
+    errors: 0,
+    latency: { upperBoundsMs, counts: [0, 0, 0, 0, 0, 0] },
+    latencySumMs: 50 * (latencyMs + (slot % 5)),
+  }))
+}
