@@ -47,7 +47,11 @@ test('a change that is as good is promoted step by step, and no call fails meanw
   assert.equal(ended.state, DeploymentState.PROMOTED, ended.reason)
   assert.equal(ended.verdict, Verdict.NOT_WORSE)
   assert.deepEqual([...weights], [0, 30, 50, 100])
-  assert.ok(['errors', 'latency-p95', 'latency-p99'].every((name) => ended.evidence.some((one) => one.name === name && one.shownNotWorse)))
+  assert.ok(
+    ['errors', 'latency-p95', 'latency-p99'].every((name) =>
+      ended.evidence.some((one) => one.name === name && one.shownNotWorse),
+    ),
+  )
   assert.match(ended.reason, /canary 0 of \d+ failed, stable 0 of \d+: .* is allowed/)
   const [target] = (await deployer.client.listTargets({})).targets
   assert.deepEqual([target?.stableCommit, target?.canaryCommit, target?.ready], [change.commit, '', true])

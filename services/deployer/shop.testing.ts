@@ -50,7 +50,8 @@ export function shopFiles(
   options: { behaviour?: Behaviour; remark?: string; rollout?: string; manifest?: string } = {},
 ): Record<string, string> {
   const rollout =
-    options.rollout ?? 'steps: [{weight: 30, min_seconds: 1}, {weight: 50, min_seconds: 1}], max_seconds: 30, watch_seconds: 1'
+    options.rollout ??
+    'steps: [{weight: 30, min_seconds: 1}, {weight: 50, min_seconds: 1}], max_seconds: 30, watch_seconds: 1'
   return {
     'main.js': source(options.behaviour ?? 'well', options.remark ?? 'as it was'),
     'package.json': '{"name": "shop", "type": "module"}\n',

@@ -23,6 +23,12 @@ export interface BurstFilter {
   readonly belief: Float64Array
   /** Row by row for each alternative: belief times wealth. */
   readonly wealth: Float64Array
+  /** Places on the lattice from `lowest` on, those of them that are in use, and room for their likelihoods. */
+  readonly lowest: number
+  readonly points: Int32Array
+  readonly lnFactors: Float64Array
+  readonly factors: Float64Array
+  readonly likelihoods: Float64Array
   /** Wealth of each alternative, and the part of its stake that waits. Changed in place with the others. */
   readonly totals: Float64Array
   waiting: number
@@ -42,7 +48,7 @@ export interface BurstPrior {
 /** Three steps double the rate: alternatives are powers of the cube root of two, 1.26. */
 export const latticeStep = Math.LN2 / 3
 /** Places with a smaller chance, compared with the likeliest, are left out. */
-const leastChance = 1e-5
+const leastChance = 1e-4
 /** A fluctuation below this standard deviation of the logarithm is none. */
 const leastDeviation = 0.02
 const maxPlaces = 400
@@ -109,9 +115,26 @@ export function beginFilter(bets: Bets, prior: BurstPrior): BurstFilter {
       wealth[row * places + place] = (1 - waiting) * prior.chances[place]!
     }
   }
+  const shifts = alternatives.map(({ steps }) => steps * perStep)
+  const lowest = prior.first + Math.min(0, ...shifts)
+  const highest = prior.first + places - 1 + Math.max(0, ...shifts)
+  const points = new Set(
+    [0, ...shifts].flatMap((shift) =>
+      [...prior.chances.keys()].map((place) => prior.first + shift + place - lowest),
+    ),
+  )
+  const lnFactors = Float64Array.from(
+    { length: highest - lowest + 1 },
+    (_, index) => prior.spacing * (lowest + index),
+  )
   return {
     prior,
-    shifts: alternatives.map(({ steps }) => steps * perStep),
+    shifts,
+    lowest,
+    points: Int32Array.from(points).sort(),
+    lnFactors,
+    factors: lnFactors.map(Math.exp),
+    likelihoods: new Float64Array(lnFactors.length),
     stakes: alternatives.map(({ stake }) => stake / sum),
     onsetPerSecond,
     maxLnGain,
@@ -137,78 +160,85 @@ export function lnWealth({ stakes, totals, waiting }: BurstFilter): number {
 
 /**
  * Takes in one slot, in place. `lnLikelihood` gives, up to a constant, how likely the slot's counts are when the rate is `factor`
- * times what the null says, `lnFactor` being its logarithm; undefined for a slot without events, which only lets time pass.
+ * times what the null says, `lnFactor` being its logarithm; undefined for a slot without events, which only lets time pass: bursts
+ * end and begin, and waiting stakes are put in on the belief that the null has now.
  */
 export function advance(
   filter: BurstFilter,
   seconds: number,
   lnLikelihood: ((lnFactor: number, factor: number) => number) | undefined,
 ): void {
-  passTime(filter, seconds)
-  if (!lnLikelihood) return
-  const { prior, shifts, belief, wealth, totals } = filter
+  const { prior, shifts, belief, wealth, totals, likelihoods, lowest } = filter
   const places = belief.length
-  const [lowest, likelihoods] = likelihoodsOver(filter, lnLikelihood)
-  const predicted = multiply(belief, 0, places, likelihoods, prior.first - lowest)
+  const renewed = places === 1 ? 0 : -Math.expm1(-seconds / prior.burstSeconds)
+  const put = filter.waiting === 0 ? 0 : filter.waiting * -Math.expm1(-seconds * filter.onsetPerSecond)
+  filter.waiting -= put
+  if (lnLikelihood) readLikelihoods(filter, lnLikelihood)
+  else likelihoods.fill(1)
+  mix(belief, 0, prior.chances, renewed, 1, undefined, 0)
+  for (let row = 0; row < shifts.length; row++) {
+    mix(wealth, row * places, prior.chances, renewed, totals[row]!, belief, put)
+    totals[row]! += put
+  }
+  if (!lnLikelihood) return
+  const predicted = multiply(belief, 0, places, likelihoods, prior.first - lowest, 1)
   scale(belief, 0, places, 1 / predicted)
   const maxGain = Math.exp(filter.maxLnGain)
   for (let row = 0; row < shifts.length; row++) {
-    const at = row * places
-    const before = totals[row]!
-    const sum = multiply(wealth, at, places, likelihoods, prior.first + shifts[row]! - lowest) / predicted
-    const after = Math.min(sum, before * maxGain, maxWealth)
-    scale(wealth, at, places, sum > 0 ? after / sum / predicted : 0)
-    totals[row] = after
+    const from = prior.first + shifts[row]! - lowest
+    const sum = multiply(wealth, row * places, places, likelihoods, from, 1 / predicted)
+    const most = Math.min(totals[row]! * maxGain, maxWealth)
+    totals[row] = Math.min(sum, most)
+    if (sum > most) scale(wealth, row * places, places, most / sum)
   }
 }
 
-/** Bursts end and begin, and waiting stakes are put in on the belief that the null has now. */
-function passTime(filter: BurstFilter, seconds: number): void {
-  const { prior, belief, wealth, totals, onsetPerSecond } = filter
-  const places = belief.length
-  const renewed = places === 1 ? 0 : -Math.expm1(-seconds / prior.burstSeconds)
-  renew(belief, 0, prior.chances, renewed, 1)
-  const put = filter.waiting * -Math.expm1(-seconds * onsetPerSecond)
-  for (let row = 0; row < totals.length; row++) {
-    const at = row * places
-    renew(wealth, at, prior.chances, renewed, totals[row]!)
-    if (put === 0) continue
-    for (let place = 0; place < places; place++) wealth[at + place]! += put * belief[place]!
-    totals[row]! += put
-  }
-  filter.waiting -= put
-}
-
-function renew(values: Float64Array, at: number, chances: Float64Array, part: number, total: number): void {
-  if (part === 0) return
-  const gain = part * total
+/** A part of the row is drawn anew, and what is put in is added on the belief. */
+function mix(
+  values: Float64Array,
+  at: number,
+  chances: Float64Array,
+  renewed: number,
+  total: number,
+  belief: Float64Array | undefined,
+  put: number,
+): void {
+  if (renewed === 0 && put === 0) return
+  const [kept, gain] = [1 - renewed, renewed * total]
   for (let place = 0; place < chances.length; place++) {
-    values[at + place] = (1 - part) * values[at + place]! + gain * chances[place]!
+    const added = belief ? put * belief[place]! : 0
+    values[at + place] = kept * values[at + place]! + gain * chances[place]! + added
   }
 }
 
-function likelihoodsOver(
-  { prior, shifts, belief }: BurstFilter,
+/** At the places that the null or an alternative can be at. */
+function readLikelihoods(
+  { lnFactors, factors, points, likelihoods }: BurstFilter,
   lnLikelihood: (lnFactor: number, factor: number) => number,
-): [lowest: number, likelihoods: Float64Array] {
-  const lowest = prior.first + Math.min(0, ...shifts)
-  const highest = prior.first + belief.length - 1 + Math.max(0, ...shifts)
-  const table = new Float64Array(highest - lowest + 1)
+): void {
   let largest = -Infinity
-  for (let index = 0; index < table.length; index++) {
-    const lnFactor = prior.spacing * (lowest + index)
-    table[index] = lnLikelihood(lnFactor, Math.exp(lnFactor))
-    largest = Math.max(largest, table[index]!)
+  for (const point of points) {
+    const value = lnLikelihood(lnFactors[point]!, factors[point]!)
+    likelihoods[point] = value
+    if (value > largest) largest = value
   }
-  for (let index = 0; index < table.length; index++) table[index] = Math.exp(table[index]! - largest)
-  return [lowest, table]
+  for (const point of points) likelihoods[point] = Math.exp(likelihoods[point]! - largest)
 }
 
-/** Multiplies a row by the likelihoods of its places, and gives the sum. */
-function multiply(values: Float64Array, at: number, places: number, by: Float64Array, from: number): number {
+/** Multiplies a row by the likelihoods of its places and by a factor, and gives the sum. */
+function multiply(
+  values: Float64Array,
+  at: number,
+  places: number,
+  by: Float64Array,
+  from: number,
+  factor: number,
+): number {
   let sum = 0
   for (let place = 0; place < places; place++) {
-    sum += values[at + place]! *= by[from + place]!
+    const value = values[at + place]! * by[from + place]! * factor
+    values[at + place] = value
+    sum += value
   }
   return sum
 }

@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import { calibrate } from './burstiness.ts'
 import { beginFailures, type Failures, judgeFailures, observeFailures } from './failures.ts'
 
-const options = { name: 'errors', alpha: 0.005, beta: 0.05, allowedShare: 0.01, burstiness: calibrate([]) } as const
+const options = {
+  name: 'errors',
+  alpha: 0.005,
+  beta: 0.05,
+  allowedShare: 0.01,
+  burstiness: calibrate([]),
+} as const
 
 function after(slots: number, stableEvents: number, canaryEvents: number, requests = 50): Failures {
   let failures = beginFailures(options)

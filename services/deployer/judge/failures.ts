@@ -18,7 +18,7 @@ export const failureMargin = 2
 /** A slot gives at most this part of what an abort needs: no single burst aborts. */
 export const slotShare = 3 / 4
 /** What the sum of all requests gets of the stakes; the rest is for the RPCs one by one. */
-const sumStake = 7 / 8
+export const sumStake = 15 / 16
 /** One RPC is burstier than the sum of all: at least this variance is assumed. */
 const leastSliceVariance = 0.03
 
@@ -48,7 +48,7 @@ export function beginFailures(options: FailureOptions): Failures {
   const maxLnGain = slotShare * -Math.log(alpha)
   return {
     options,
-    worse: betOnWorse(1, maxLnGain, cautious(burstiness)),
+    worse: betOnMoreFailures(alpha, burstiness),
     notWorse: betOnNotWorse(failureMargin, slotShare * -Math.log(beta), likely(burstiness)),
     slices: beginSlices(
       name === 'errors' ? isError : isRefusal,
@@ -57,6 +57,11 @@ export function beginFailures(options: FailureOptions): Failures {
     ),
     sum: { stableRequests: 0, stableEvents: 0, canaryRequests: 0, canaryEvents: 0 },
   }
+}
+
+/** The process on all requests together. */
+export function betOnMoreFailures(alpha: number, burstiness: Burstiness): RatioProcess {
+  return betOnWorse(1, slotShare * -Math.log(alpha), cautious(burstiness))
 }
 
 /** The burstiness that the judge allows for before it calls a canary worse. */

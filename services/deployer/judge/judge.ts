@@ -1,6 +1,14 @@
 import { type Calibration, calibrateJudge } from './calibration.ts'
-import { beginFailures, type Failures, judgeFailures, observeFailures } from './failures.ts'
+import {
+  beginFailures,
+  type Failures,
+  judgeFailures,
+  lnFailureEvidence,
+  observeFailures,
+  sumStake,
+} from './failures.ts'
 import type { Finding, QuestionName } from './finding.ts'
+import { lnEvidence } from './ratio-process.ts'
 import type { Slot } from './slot.ts'
 import {
   beginSlowness,
@@ -130,12 +138,27 @@ function isSound({ stable, canary, seconds = 1 }: Slot): boolean {
 export function decide(judge: Judge): Judgement {
   const { errors, refusals, slowness } = judge
   const findings = [judgeFailures(errors), ...slowness.map(judgeSlowness), judgeFailures(refusals)]
-  return { verdict: verdictOf(findings, judge.alpha), findings }
+  return { verdict: verdictOf(findings, judge), findings }
 }
 
-function verdictOf(findings: readonly Finding[], alpha: number): JudgeVerdict {
-  const evidence = findings.reduce((sum, { name, log10Worse }) => sum + stakes[name] * 10 ** log10Worse, 0)
-  if (evidence >= 1 / alpha) return 'worse'
+function verdictOf(findings: readonly Finding[], judge: Judge): JudgeVerdict {
+  if (isShownWorse(judge)) return 'worse'
   const isShown = findings.every(({ name, isShownNotWorse }) => !needed.has(name) || isShownNotWorse)
   return isShown ? 'not worse' : 'not enough evidence'
+}
+
+/** Whether the verdict is "worse", without the findings. */
+export function isShownWorse({ alpha, errors, refusals, slowness }: Judge): boolean {
+  const parts = [errors, refusals].map((one) => stakes[one.options.name] * Math.exp(lnFailureEvidence(one)))
+  const slow = slowness.map((one) => stakes[one.options.name] * Math.exp(lnEvidence(one.worse)))
+  return [...parts, ...slow].reduce((sum, part) => sum + part, 0) >= 1 / alpha
+}
+
+/**
+ * What the errors of all requests together must show, as a natural logarithm, for the verdict "worse" when nothing else speaks for or
+ * against the canary: no RPC apart, no refusals, no latencies. For simulations, which then need no more than counts.
+ */
+export function lnErrorsNeeded(alpha: number): number {
+  const staked = stakes.errors * sumStake
+  return Math.log((1 / alpha - (1 - staked)) / staked)
 }

@@ -40,7 +40,7 @@ export interface RatioSlot {
 const worseAlternatives = [
   { steps: 1, stake: 0.5 },
   { steps: 2, stake: 1 },
-  { steps: 3, stake: 4 },
+  { steps: 3, stake: 6 },
   { steps: 4, stake: 1.5 },
   { steps: 6, stake: 1 },
   { steps: 8, stake: 1 },

@@ -16,6 +16,8 @@ import { betOnNotWorse, betOnWorse, lnEvidence, observeRatio, type RatioProcess 
 const slotShare = 1 / 3
 /** Two processes of one version on one machine never have quite the same tail; so much more of it is no evidence. */
 const worseRatio = 1.05
+/** A bound that exceeds the tolerated one by so little is taken for it: two steps of twelve percent are a quarter. */
+const boundSlack = 1.005
 /** At least this variance is assumed: a process has collections of its own, at times of its own. */
 const leastVariance = 0.003
 
@@ -102,7 +104,7 @@ function slowSlots({ options, reference }: Slowness, stable: Latencies, canary: 
   const { bounds } = reference
   const tolerated = bounds[index]! * (1 + options.tolerance)
   const above = bounds.findIndex((bound) => bound >= tolerated)
-  const below = bounds.findLastIndex((bound) => bound <= tolerated)
+  const below = bounds.findLastIndex((bound) => bound <= tolerated * boundSlack)
   const arms = {
     stableRequests: countOf(stable),
     canaryRequests: countOf(canary),
