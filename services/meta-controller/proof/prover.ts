@@ -33,7 +33,7 @@ const defaultIdleMs = 30_000
 /** A solver is replaced after so many questions, or when it has grown so large: its memory never shrinks. */
 const maxQuestions = 2000
 const recycleShare = 0.8
-const maxObligations = 5000
+const maxAtOnce = 100
 /** A call that has ended so many solvers gets no further one. */
 const maxFailures = 3
 
@@ -54,7 +54,7 @@ class ProcessProver implements Prover {
   }
 
   prove(obligations: readonly Obligation[], signal: AbortSignal): Promise<Verdict[]> {
-    const verdicts = this.#last.then(() => this.#proveInTurn(obligations, signal))
+    const verdicts = this.#last.then(() => this.#proveInTurn(obligations, signal)).finally(() => this.#rest())
     this.#last = verdicts
     return verdicts
   }
@@ -72,32 +72,25 @@ class ProcessProver implements Prover {
     const endMs = performance.now() + maxTotalMs
     const verdicts: Verdict[] = []
     let failures = 0
-    for (const [index, obligation] of obligations.entries()) {
-      const hurdle = this.#hurdle(obligation, { index, failures, isLate: performance.now() > endMs, signal })
-      const verdict =
-        hurdle === undefined ? await this.#proveOne(obligation, signal) : unasked(obligation, hurdle)
+    while (verdicts.length < obligations.length) {
+      const rest = obligations.slice(verdicts.length)
+      const hurdle = this.#hurdle({ failures, isLate: performance.now() > endMs, signal })
+      if (hurdle !== undefined) return [...verdicts, ...rest.map((obligation) => unasked(obligation, hurdle))]
+      verdicts.push(...(await this.#proveSome(rest.slice(0, maxAtOnce), signal)))
       if (this.#solver?.ended !== undefined) {
         failures += 1
         this.#solver = undefined
       }
-      verdicts.push(verdict)
     }
-    this.#rest()
     return verdicts
   }
 
-  /** Why an obligation is not put to the solver. */
-  #hurdle(
-    obligation: Obligation,
-    at: {
-      readonly index: number
-      readonly failures: number
-      readonly isLate: boolean
-      readonly signal: AbortSignal
-    },
-  ): string | undefined {
-    if (obligation.refusal !== undefined) return obligation.refusal
-    if (at.index >= maxObligations) return `more than ${maxObligations} obligations at once`
+  /** Why nothing more is put to the solver. */
+  #hurdle(at: {
+    readonly failures: number
+    readonly isLate: boolean
+    readonly signal: AbortSignal
+  }): string | undefined {
     if (this.#closed) return 'the prover was closed'
     if (at.signal.aborted) return 'the proof was cancelled'
     if (at.isLate) return 'the time for all proofs was used up'
@@ -106,9 +99,19 @@ class ProcessProver implements Prover {
       : undefined
   }
 
-  async #proveOne(obligation: Obligation, signal: AbortSignal): Promise<Verdict> {
-    const terms = obligation.questions.map(symbolOf)
-    return verdictOf(obligation, await this.#usable().ask(obligation.smt, terms, signal))
+  /** Verdicts on the first of these obligations: on all, unless the solver ends. */
+  async #proveSome(obligations: readonly Obligation[], signal: AbortSignal): Promise<Verdict[]> {
+    const asked = obligations.filter(({ refusal }) => refusal === undefined)
+    const questions = asked.map(({ smt, questions: names }) => ({ script: smt, terms: names.map(symbolOf) }))
+    const answers = asked.length === 0 ? [] : await this.#usable().ask(questions, signal)
+    const verdicts: Verdict[] = []
+    for (const obligation of obligations) {
+      const answer = obligation.refusal === undefined ? answers.shift() : undefined
+      if (obligation.refusal !== undefined) verdicts.push(unasked(obligation, obligation.refusal))
+      else if (answer === undefined) break
+      else verdicts.push(verdictOf(obligation, answer))
+    }
+    return verdicts
   }
 
   #usable(): SolverProcess {

@@ -13,11 +13,13 @@ const pageBytes = 4096
 export interface SolverLimits {
   /** Until the solver is there. */
   readonly startTimeoutMs: number
-  /** For one answer. */
+  /** From one answer to the next. */
   readonly timeoutMs: number
   /** Of resident memory; a process above it is ended. */
   readonly maxMemoryBytes: number
 }
+
+export type Question = Omit<SolverQuestion, 'id'>
 
 /** What to run in place of Z3, for tests of what can go wrong with it. */
 export interface SolverProgram {
@@ -81,32 +83,41 @@ export class SolverProcess {
     }
   }
 
-  /** Asks one question at a time. Ends the process when the answer does not come, or is none. */
-  async ask(script: string, terms: readonly string[], signal: AbortSignal): Promise<SolverAnswer> {
+  /**
+   * Asks all of the questions at once, so that the solver does not wait between them. Gives their answers in order, up to the first
+   * that did not come: that one is `unanswered`, and the process has ended. One call at a time.
+   */
+  async ask(questions: readonly Question[], signal: AbortSignal): Promise<SolverAnswer[]> {
     await this.#ready
-    const started = performance.now()
-    const unanswered = (reason: string): SolverAnswer => ({
-      kind: 'unanswered',
-      reason,
-      ms: performance.now() - started,
-    })
-    if (this.#ended !== undefined) return unanswered(this.#ended)
-    const id = ++this.#asked
-    const heard = Promise.withResolvers<SolverReport | undefined>()
-    this.#hear = heard.resolve
-    void this.#gone.then(() => heard.resolve(undefined))
-    const stop = this.#watch(signal)
-    const question: SolverQuestion = { id, script, terms }
-    this.#child.stdin?.write(`${JSON.stringify(question)}\n`)
-    const report = await heard.promise
-    stop()
-    this.#hear = undefined
-    if (report?.kind === 'answer' && report.id === id) {
+    const answers: SolverAnswer[] = []
+    const done = Promise.withResolvers<void>()
+    const watch = this.#watch(signal)
+    const base = this.#asked
+    this.#asked += questions.length
+    this.#hear = (report) => {
+      if (report.kind !== 'answer' || report.id !== base + answers.length) {
+        this.#end('the solver answered what was not asked')
+        return
+      }
       const { output, values, ms } = report
-      return { kind: 'answered', output, values, ms }
+      answers.push({ kind: 'answered', output, values, ms })
+      watch.again()
+      if (answers.length === questions.length) done.resolve()
     }
-    this.#end('the solver answered what was not asked')
-    return unanswered(this.#ended ?? 'the solver ended')
+    void this.#gone.then(done.resolve)
+    for (const [index, question] of questions.entries()) this.#write({ id: base + index, ...question })
+    const started = performance.now()
+    if (questions.length > 0) await done.promise
+    this.#hear = undefined
+    watch.stop()
+    if (answers.length < questions.length) {
+      answers.push({
+        kind: 'unanswered',
+        reason: this.#ended ?? 'the solver ended',
+        ms: performance.now() - started,
+      })
+    }
+    return answers
   }
 
   /** Ends it at once; resolves when it is gone. Idempotent. */
@@ -141,8 +152,12 @@ export class SolverProcess {
     return ready.promise
   }
 
-  /** Bounds the time and memory of one answer; the function given back ends the watch. */
-  #watch(signal: AbortSignal): () => void {
+  #write(question: SolverQuestion): void {
+    if (this.#ended === undefined) this.#child.stdin?.write(`${JSON.stringify(question)}\n`)
+  }
+
+  /** Bounds the time and memory of each answer: `again` when one has come. */
+  #watch(signal: AbortSignal): { readonly again: () => void; readonly stop: () => void } {
     const { timeoutMs, maxMemoryBytes } = this.#limits
     const onAbort = () => this.#end('the proof was cancelled')
     signal.addEventListener('abort', onAbort, { once: true })
@@ -153,11 +168,12 @@ export class SolverProcess {
         this.#end(`the solver took more than ${Math.round(maxMemoryBytes / 2 ** 20)} MiB of memory`)
       }
     }, memoryPollMs)
-    return () => {
+    const stop = () => {
       signal.removeEventListener('abort', onAbort)
       clearTimeout(timer)
       clearInterval(poll)
     }
+    return { again: () => void timer.refresh(), stop }
   }
 
   #end(reason: string): void {

@@ -109,10 +109,11 @@ export class AnswerTimes {
   #call(edge: CallPlan): Term {
     const name = edgeName(edge)
     const once = this.#try(edge)
-    const call = this.#script.real(`call ${name}`)
-    const attempts = attemptsOf(edge)
-    this.#script.assert(`(<= ${call} (+ ${times(`${attempts}.0`, once)} ${waitsOf(edge, attempts)}))`)
     const { timeoutMs } = edge
+    const attempts = attemptsOf(edge)
+    if (attempts === 1) return once
+    const call = this.#script.real(`call ${name}`)
+    this.#script.assert(`(<= ${call} (+ ${times(`${attempts}.0`, once)} ${waitsOf(edge, attempts)}))`)
     if (timeoutMs !== undefined)
       this.#script.assert(`(<= ${call} ${numeral(timeoutMs, `time-out of ${name}`)})`)
     return call
@@ -121,12 +122,12 @@ export class AnswerTimes {
   #try(edge: CallPlan): Term {
     const name = edgeName(edge)
     const { perTryTimeoutMs, timeoutMs } = edge
-    const limit = perTryTimeoutMs ?? timeoutMs
+    const limit = Math.min(perTryTimeoutMs ?? Infinity, timeoutMs ?? Infinity)
     const once = this.#script.real(
       `try ${name}`,
-      limit === undefined ? undefined : numeral(limit, `time-out of a try ${name}`),
+      limit === Infinity ? undefined : numeral(limit, `time-out of a try ${name}`),
     )
-    if (this.#byContract && limit !== undefined) return once
+    if (this.#byContract && limit !== Infinity) return once
     const network = numeral(edge.networkMs ?? 0, `network of ${name}`)
     this.#script.assert(`(<= ${once} (+ ${network} ${this.of(edge.to)}))`)
     return once

@@ -47,9 +47,9 @@ function timeOf(graph: CallGraph, service: string, values: Values): string {
 }
 
 function callInWords(edge: CallPlan, values: Values): string {
-  const call = shown(valueIn(values, `call ${edgeName(edge)}`))
-  const once = shown(valueIn(values, `try ${edgeName(edge)}`))
   const attempts = attemptsOf(edge)
+  const once = shown(valueIn(values, `try ${edgeName(edge)}`))
+  const call = attempts === 1 ? once : shown(valueIn(values, `call ${edgeName(edge)}`))
   const tries = attempts === 1 ? '' : ` (up to ${attempts} tries of ${once} ms)`
   const several = (edge.calls ?? 1) === 1 ? '' : `${edge.calls} times `
   return `${several}${edge.to} ${call} ms${tries}`
@@ -60,16 +60,18 @@ function callInWords(edge: CallPlan, values: Values): string {
  * (assume the contracts below, prove one's own): an inverted time-out wastes the callee's work and makes retries useless.
  */
 export function inversionObligations(plan: MeshPlan): Obligation[] {
+  let graph: CallGraph | undefined
+  const graphOnce = () => (graph ??= callGraphOf(plan))
   return plan.edges
     .filter((edge) => edge.perTryTimeoutMs !== undefined || edge.timeoutMs !== undefined)
-    .map((edge) => inversionObligation(plan, edge))
+    .map((edge) => inversionObligation(graphOnce, edge))
 }
 
-function inversionObligation(plan: MeshPlan, edge: CallPlan): Obligation {
+function inversionObligation(graphOf: () => CallGraph, edge: CallPlan): Obligation {
   const name = `time-outs of ${edgeName(edge)}`
   const statement = `${edge.to} has answered before ${edge.from} gives up on any of its tries`
   return obligationOf({ property: 'timeout inversion', name, statement }, (script) => {
-    const graph = callGraphOf(plan)
+    const graph = graphOf()
     const answer = new AnswerTimes(script, graph, { byContract: true }).of(edge.to)
     const network = numeral(edge.networkMs ?? 0, `network of ${edgeName(edge)}`)
     const needed = script.real('last try')
@@ -82,8 +84,9 @@ function inversionObligation(plan: MeshPlan, edge: CallPlan): Obligation {
 
 /** Bounds the start of the last try by what the tries before it and the waits take. */
 function startOfLastTry(script: Script, edge: CallPlan, needed: Term): Term {
-  const start = script.real('start of last try')
   const attempts = attemptsOf(edge)
+  if (attempts === 1) return '0.0'
+  const start = script.real('start of last try')
   const earlier = `${attempts - 1}.0`
   const waits = waitsOf(edge, attempts)
   script.assert(`(<= ${start} (+ ${times(earlier, needed)} ${waits}))`)
