@@ -5,6 +5,7 @@ import type { Attribution } from '../../services/meta-controller/analysis/root-c
 import { explain, type Observed } from '../../services/meta-controller/analysis/root-cause/explain.ts'
 import type { Mass } from '../../services/meta-controller/analysis/root-cause/load.ts'
 import { appraise, type ProofOutcome } from '../../services/meta-controller/analysis/utility.ts'
+import { quantileOf, sumHistograms } from '../../services/platform/signals/histogram.ts'
 import { normalCdf } from '../../services/platform/statistics/normal.ts'
 import { ArmRecorder } from './arms.ts'
 import { observe } from './observed.ts'
@@ -28,7 +29,9 @@ export interface Play {
 
 export type Prove = (world: World, intervention: Intervention) => Promise<readonly ProofOutcome[]>
 
-const nowMs = 20_000
+const nowMs = 30_000
+/** Where the evidence names no culprit yet, it is gathered for so much longer. */
+const longerMs = 30_000
 /** Each trial costs time and the patience of half of the clients. */
 const maxTrials = 3
 const surgeFactor = 1.4
@@ -51,8 +54,16 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
   if (trouble === undefined) return finish('declined', 'every promise is kept')
   const surge = findSurge(world, now, usual)
   if (surge !== undefined) return finish('declined', surge)
-  const attribution = explain(now, usual, { ...trouble, isViolated: true })
+  let attribution = explain(now, usual, { ...trouble, isViolated: true })
+  if (attribution.culprit === undefined) {
+    while (simulation.nowMs < times.actMs + longerMs) recorder.step()
+    const longer = observe(simulation, world, times.onsetMs, simulation.nowMs)
+    attribution = explain(longer, usual, { ...trouble, isViolated: true })
+  }
   const candidates = shortlist(world, attribution, trouble.mass, now, usual)
+  const p99Of = (service: string) => p99MsOf(service, now)
+  const tolerance = latencyTolerance(trouble, p99Of)
+  const slowestMs = Math.max(...world.spec.entries.map(({ service }) => p99Of(service)))
   const reasons = [attribution.remark]
   for (const candidate of candidates.slice(0, maxTrials)) {
     const proofs = await prove(world, candidate)
@@ -61,11 +72,17 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
       reasons.push(`${candidate.name}: ${refuted.name} is ${refuted.status}`)
       continue
     }
-    const trial = tryOut(simulation, recorder, world, candidate)
-    const verdict = weigh(world, candidate, trial, proofs, now)
+    const trial = tryOut(simulation, recorder, world, candidate, {
+      latencyTolerance: tolerance(candidate),
+      slowestMs,
+    })
+    const verdict = weigh(candidate, trial, proofs, now)
     reasons.push(`${candidate.name}: ${verdict.words}`)
     if (!verdict.isWorthIt) continue
-    const result = rollOut(simulation, recorder, candidate, { latencyTolerance: 0.25 })
+    const result = rollOut(simulation, recorder, candidate, {
+      latencyTolerance: tolerance(candidate),
+      mass: trouble.mass,
+    })
     const findings = result.judgement.findings.map(({ remark }) => remark).join('; ')
     const rest = result.ending === 'promoted' ? { promoted: candidate } : {}
     return finish(result.ending, [...reasons, findings].join(' | '), { rolledOut: candidate, ...rest })
@@ -92,6 +109,26 @@ function findTrouble({ spec }: World, now: Observed): Trouble | undefined {
   })
   const broken = found.filter(({ violation }) => violation.violated)
   return broken.toSorted((a, b) => b.violation.bad - a.violation.bad)[0]
+}
+
+function p99MsOf(name: string, { services }: Observed): number {
+  const { slots } = services.find(({ service }) => service === name)!
+  return quantileOf(sumHistograms(slots.map(({ latency }) => latency)), 0.99) ?? 0
+}
+
+const usualTolerance = 0.25
+const mostTolerance = 4
+
+/**
+ * How much slower the canary may be. A change against slowness a quarter; one against errors may spend half of the time that the entry has
+ * left of its promise, as tries that were errors at once take longer when they succeed.
+ */
+function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) => number) {
+  const leftMs = (promise.thresholdMs - p99Of(target)) / 2
+  return ({ edge }: Intervention) => {
+    if (mass === 'latency') return usualTolerance
+    return Math.min(mostTolerance, Math.max(usualTolerance, leftMs / p99Of(edge.caller)))
+  }
 }
 
 /** In words, that clients come more often than usual: then it is not the mesh that has changed. */
@@ -149,7 +186,6 @@ function isSlowThroughout(service: string, now: Observed, usual: Observed): bool
 }
 
 function weigh(
-  world: World,
   { edge }: Intervention,
   trial: TrialResult,
   proofs: readonly ProofOutcome[],

@@ -1,16 +1,21 @@
+import { amplificationOf } from './amplification.ts'
 import type { VersionSpec } from './mesh.ts'
+import { maxAmplification } from './proof.ts'
 import { Simulation } from './simulator.ts'
 import { type Intervention, promise, times, type World } from './world.ts'
 
-/** What becomes of a world in the hour after the controllers may act. */
-export const horizonS = 3600
-/** A run covers this much; its last minute stands for the rest of the hour. */
+/** What a change does counts over the four hours after the controllers may act: about as long as a night's watch leaves things alone. */
+export const horizonS = 4 * 3600
+/** A run covers this much; its later part stands for the rest. */
 const earlyMs = 30_000
 /** Runs begin so much before, for queues to fill. */
-const settleMs = 10_000
-const lateMs = 60_000
+const settleMs = 5000
+const lateMs = 45_000
 /** What each change costs to have, as a share of all requests: one that saves fewer is not worth making. */
 const upkeepShare = 0.005
+
+/** Requests of clients end within so much: they give up after three seconds. */
+export const drainMs = 4000
 
 /** Bad requests per second early and later, and arrivals per second. */
 export interface Loss {
@@ -19,52 +24,67 @@ export interface Loss {
   readonly ratePerS: number
 }
 
-/** What an intervention is worth over the hour: bad requests that it spares, less its upkeep. */
+/** What an intervention is worth over the horizon: bad requests that it spares, less its upkeep. */
 export interface Valued {
   readonly intervention: Intervention | undefined
   readonly value: number
 }
 
+/** The best is taken among those that keep the owners' limit on retries. */
 export interface Verdict {
   readonly nothing: Loss
+  /** The world left alone; it can be run on. */
+  readonly alone: Simulation
+  /** What a change costs to have. */
+  readonly upkeep: number
   readonly valued: readonly Valued[]
   readonly best: Valued
 }
 
 /** Runs the world with each intervention in place from the moment on when controllers may act, and with none. */
 export function consult(world: World): Verdict {
-  const nothing = lossWith(world, undefined)
+  const { loss: nothing, simulation: alone } = lossWith(world, undefined)
   const none: Valued = { intervention: undefined, value: 0 }
   const valued = world.interventions.map((intervention) => ({
     intervention,
-    value: worthOf(nothing, lossWith(world, intervention)),
+    value: worthOf(nothing, lossWith(world, intervention).loss),
   }))
-  const best = valued.reduce((a, b) => (b.value > a.value ? b : a), none as Valued)
-  return { nothing, valued: [none, ...valued], best }
+  const best = valued
+    .filter(({ intervention }) => amplificationOf(world.spec, intervention) <= maxAmplification)
+    .reduce((a, b) => (b.value > a.value ? b : a), none as Valued)
+  return { nothing, alone, upkeep: upkeepOf(nothing), valued: [none, ...valued], best }
 }
 
-/** Bad requests that are spared over the hour, less the upkeep. */
+/** Bad requests that are spared over the horizon, less the upkeep. */
 function worthOf(nothing: Loss, changed: Loss): number {
   const lateS = horizonS - earlyMs / 1000
   const spared = (nothing.early - changed.early) * (earlyMs / 1000) + (nothing.late - changed.late) * lateS
-  return spared - upkeepShare * nothing.ratePerS * horizonS
+  return spared - upkeepOf(nothing)
 }
 
-function lossWith(world: World, intervention: Intervention | undefined): Loss {
+function upkeepOf({ ratePerS }: Loss): number {
+  return upkeepShare * ratePerS * horizonS
+}
+
+function lossWith(
+  world: World,
+  intervention: Intervention | undefined,
+): { loss: Loss; simulation: Simulation } {
   const simulation = new Simulation(world.spec, world.seed, times.actMs - settleMs)
   simulation.runUntil(times.actMs)
   if (intervention) install(simulation, intervention.edge.caller, intervention.shipped)
   const splitMs = times.actMs + earlyMs
   const endMs = splitMs + lateMs
   // Requests that came before the end are given the time to end.
-  simulation.runUntil(endMs + 5000)
+  simulation.runUntil(endMs + drainMs)
   const early = countBetween(simulation, times.actMs, splitMs)
   const late = countBetween(simulation, splitMs, endMs)
-  return {
+  const loss = {
     early: (early.bad * 1000) / earlyMs,
     late: (late.bad * 1000) / lateMs,
     ratePerS: ((early.all + late.all) * 1000) / (earlyMs + lateMs),
   }
+  return { loss, simulation }
 }
 
 export function install(simulation: Simulation, service: string, version: VersionSpec): void {

@@ -1,30 +1,25 @@
-import { calibrateJudge } from '../../services/deployer/judge/calibration.ts'
-import {
-  beginJudge,
-  beginStep,
-  decide,
-  type Judgement,
-  type JudgeOptions,
-  observe,
-} from '../../services/deployer/judge/judge.ts'
-import { judgeBoundsMs } from '../../services/deployer/splitter/bounds.ts'
+import type { Judgement } from '../../services/deployer/judge/judge.ts'
 import type { RolloutPlan } from '../../services/meta-controller/analysis/proof/plan.ts'
+import type { Mass } from '../../services/meta-controller/analysis/root-cause/load.ts'
 import type { ArmRecorder } from './arms.ts'
+import { Guard } from './guard.ts'
 import type { Simulation } from './simulator.ts'
-import { type Intervention, promise } from './world.ts'
+import { type Intervention, promise, times } from './world.ts'
+
+/** Share of the error budget of an hour that a rollout may cost when the change fails from its start, and when it fails at any later time. */
+export const burnLimits = { maxBudgetShare: 0.1, maxLateBudgetShare: 0.25 } as const
 
 /** How our changes are rolled out; the burn that it allows is proven before. */
 export const rolloutPlan: RolloutPlan = {
   steps: [
-    { weightPercent: 12, minSeconds: 20, maxSeconds: 60 },
-    { weightPercent: 36, minSeconds: 20, maxSeconds: 120 },
+    { weightPercent: 15, minSeconds: 15, maxSeconds: 45 },
+    { weightPercent: 45, minSeconds: 15, maxSeconds: 240 },
   ],
   detectionSeconds: 6,
   rollbackSeconds: 1,
   sloWindowSeconds: 3600,
   allowedBadShare: 1 - promise.objective,
-  maxBudgetShare: 0.1,
-  maxLateBudgetShare: 0.25,
+  ...burnLimits,
 }
 
 export interface RolloutResult {
@@ -32,42 +27,46 @@ export interface RolloutResult {
   readonly judgement: Judgement
 }
 
-/** Second by second through the steps, as the deployer does: at once back when the judge says worse, on when the step has lasted. */
+/** Seconds in which a canary's latency says nothing about its code. */
+const warmUpSeconds = 3
+
+/** Second by second through the steps, as the deployer does: at once back when the judge says worse, on when it says not worse. */
 export function rollOut(
   simulation: Simulation,
   recorder: ArmRecorder,
-  intervention: Intervention,
-  options: Pick<JudgeOptions, 'latencyTolerance'>,
+  { edge, shipped }: Intervention,
+  { latencyTolerance, mass }: { readonly latencyTolerance: number; readonly mass: Mass },
 ): RolloutResult {
-  const service = intervention.edge.caller
-  const past = recorder.slotsOf(service).map(({ stable }) => ({ seconds: 1, arm: stable }))
-  let judge = beginJudge({
-    alpha: 0.01,
-    allowedErrorShare: 1 - promise.objective,
-    boundsMs: judgeBoundsMs,
-    calibration: calibrateJudge(past, judgeBoundsMs),
-    ...options,
-  })
-  const { steps } = rolloutPlan
-  for (const [index, step] of steps.entries()) {
-    if (index > 0) judge = beginStep(judge)
-    const isLast = index === steps.length - 1
-    simulation.setCanary(service, intervention.shipped, step.weightPercent / 100)
-    for (let second = 1; second <= (step.maxSeconds ?? step.minSeconds); second++) {
-      recorder.step()
-      judge = observe(judge, recorder.slotsOf(service).at(-1)!, index > 0 || second > 3)
-      const judgement = decide(judge)
-      if (judgement.verdict === 'worse') return ended('aborted', judgement)
-      if (second < step.minSeconds) continue
-      if (isLast && judgement.verdict === 'not worse') return ended('promoted', judgement)
-      if (!isLast && judgement.verdict === 'not worse') break
-    }
-  }
-  return ended('inconclusive', decide(judge))
-
-  function ended(ending: RolloutResult['ending'], judgement: Judgement): RolloutResult {
+  const service = edge.caller
+  const guard = new Guard(recorder, service, latencyTolerance, times.onsetMs / 1000)
+  const ended = (ending: RolloutResult['ending'], judgement: Judgement): RolloutResult => {
     if (ending === 'promoted') simulation.promote(service)
     else simulation.setWeight(service, 0)
     return { ending, judgement }
   }
+  let judgement: Judgement = { verdict: 'not enough evidence', findings: [] }
+  for (const [index, { weightPercent, minSeconds, maxSeconds }] of rolloutPlan.steps.entries()) {
+    if (index > 0) guard.beginStep()
+    simulation.setCanary(service, shipped, weightPercent / 100)
+    for (let second = 1; second <= (maxSeconds ?? minSeconds); second++) {
+      recorder.step()
+      judgement = guard.look(index > 0 || second > warmUpSeconds)
+      if (judgement.verdict === 'worse') return ended('aborted', judgement)
+      if (judgement.verdict === 'not worse' && second >= minSeconds) break
+    }
+  }
+  const isPromotable = judgement.verdict === 'not worse' && showsGain(judgement, mass)
+  return ended(isPromotable ? 'promoted' : 'inconclusive', judgement)
+}
+
+/** A quantile that is lower by less is as it was. */
+const leastGain = 0.02
+
+/** "Not worse" is enough to keep a canary, not to keep a change that was made for a gain: some of it has to be seen. */
+function showsGain({ findings }: Judgement, mass: Mass): boolean {
+  return findings.some(({ name, stableValue, canaryValue }) =>
+    mass === 'errors'
+      ? name === 'errors' && canaryValue < stableValue
+      : name.startsWith('latency') && canaryValue < (1 - leastGain) * stableValue,
+  )
 }

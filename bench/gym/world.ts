@@ -39,9 +39,9 @@ export const times = {
   /** Telemetry before this is left out: queues and caches fill. */
   warmMs: 5000,
   /** What goes wrong begins. */
-  onsetMs: 65_000,
+  onsetMs: 125_000,
   /** The controllers begin to act. */
-  actMs: 95_000,
+  actMs: 155_000,
 } as const
 
 /** What all worlds promise: this share of requests good, that is without error and within the time. Flagger's defaults. */

@@ -1,0 +1,72 @@
+import { amplificationOf } from './amplification.ts'
+import type { Play } from './mind.ts'
+import { countBetween, drainMs, horizonS, type Verdict } from './oracle.ts'
+import { maxAmplification } from './proof.ts'
+import { burnLimits } from './rollout.ts'
+import { promise, times, type World } from './world.ts'
+
+/** How a controller did in a world. Values are bad requests over the horizon. */
+export interface Score {
+  /** What the oracle's choice spares. */
+  readonly best: number
+  readonly regret: number
+  readonly isRight: boolean
+  /** A change that does no harm was rolled out. */
+  readonly isGoodRollout: boolean
+  /** And called worse. */
+  readonly isFalseRollback: boolean
+  readonly violations: readonly string[]
+}
+
+/** A choice that spares nearly as much as the best is right: a tenth less, or so small a share of all requests. */
+const nearly = { shareOfBest: 0.1, shareOfRequests: 0.002 }
+const budgetWindowS = 3600
+
+export function scoreOf(world: World, verdict: Verdict, play: Play): Score {
+  const { best, nothing } = verdict
+  const sparedBy = (name: string | undefined) =>
+    verdict.valued.find(({ intervention }) => intervention?.name === name)?.value ?? 0
+  const lasting = play.promoted ? sparedBy(play.promoted.name) : 0
+  const excess = excessOf(verdict, play)
+  // What it chose counts from when it was in place; what clients bore until then counts too.
+  const value = lasting * (1 - play.seconds / horizonS) - excess
+  const isAllowed =
+    play.promoted === undefined || amplificationOf(world.spec, play.promoted) <= maxAmplification
+  const tolerated = Math.max(
+    nearly.shareOfBest * best.value,
+    nearly.shareOfRequests * nothing.ratePerS * horizonS,
+  )
+  const upkeep = verdict.upkeep
+  const isGoodRollout = play.rolledOut !== undefined && sparedBy(play.rolledOut.name) + upkeep >= 0
+  return {
+    best: best.value,
+    regret: best.value - value,
+    isRight: isAllowed && lasting >= best.value - tolerated,
+    isGoodRollout,
+    isFalseRollback: isGoodRollout && play.ending === 'aborted',
+    violations: violationsOf(world, play, excess, nothing.ratePerS),
+  }
+}
+
+/** Bad requests while the controller was at work, above those of the world left alone (the same clients with the same luck). */
+function excessOf({ alone }: Verdict, { simulation, seconds }: Play): number {
+  if (seconds === 0) return 0
+  const untilMs = times.actMs + seconds * 1000
+  for (const each of [alone, simulation]) if (each.nowMs < untilMs + drainMs) each.runUntil(untilMs + drainMs)
+  const badOf = (each: typeof alone) => countBetween(each, times.actMs, untilMs).bad
+  return badOf(simulation) - badOf(alone)
+}
+
+/** Proven budgets that the run exceeded, in words. */
+function violationsOf(world: World, play: Play, excess: number, ratePerS: number): string[] {
+  const found: string[] = []
+  const budget = budgetWindowS * (1 - promise.objective) * ratePerS
+  const allowed = (burnLimits.maxLateBudgetShare + burnLimits.maxBudgetShare) * budget
+  if (play.rolledOut !== undefined && excess > allowed) {
+    found.push(`trial and rollout cost ${Math.round(excess)} requests, ${Math.round(allowed)} are allowed`)
+  }
+  if (play.promoted && amplificationOf(world.spec, play.promoted) > maxAmplification) {
+    found.push(`${play.promoted.name} multiplies requests by more than ${maxAmplification}`)
+  }
+  return found
+}
