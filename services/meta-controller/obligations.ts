@@ -5,7 +5,7 @@ import type { GatePlan, MeshPlan, RollbackPlan, RolloutPlan } from './analysis/p
 import { vetoLimits } from './analysis/utility.ts'
 import { detectionSeconds, rollbackSeconds } from './assumptions.ts'
 import type { Observation } from './observe.ts'
-import type { Situation } from './orient.ts'
+import { allowedBadShareOf, type Situation } from './orient.ts'
 import type { StageContext } from './stage.ts'
 
 /** Something that must hold of the roll-out, and whether that was proved; see Obligation in the contract. */
@@ -72,7 +72,7 @@ function rolloutOf(observation: Observation, situation: Situation): RolloutPlan 
     detectionSeconds,
     rollbackSeconds,
     sloWindowSeconds: availability?.windowSeconds ?? sloWindowSeconds,
-    allowedBadShare: availability === undefined ? allowedBadShare : 1 - availability.objective,
+    allowedBadShare: availability === undefined ? allowedBadShare : allowedBadShareOf(availability),
     maxBudgetShare,
     maxLateBudgetShare,
   }

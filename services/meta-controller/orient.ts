@@ -74,7 +74,7 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
     permitted: observation.permitted,
     trafficShare: affectedShare(worst?.service ?? '', observation.edges),
     sloWindowSeconds: worst?.budget?.windowSeconds ?? 0,
-    allowedBadShare: 1 - (worst?.budget?.objective ?? 1),
+    allowedBadShare: worst?.budget === undefined ? 0 : allowedBadShareOf(worst.budget),
     relatedKnowledge: [],
   }
   const notEnough = whyNotRunning(observation) ?? whyNotEnough(metric, worst)
@@ -121,6 +121,11 @@ function budgetFor(metric: Metric, service: string, budgets: readonly BudgetSeen
   const quantile = quantiles[metric]
   const latency = own.filter((budget) => budget.indicator === 'latency')
   return latency.toSorted((a, b) => Math.abs(a.objective - quantile) - Math.abs(b.objective - quantile))[0]
+}
+
+/** What an objective such as 0.95 leaves: 0.05, without the rounding of binary fractions. */
+export function allowedBadShareOf({ objective }: Pick<BudgetSeen, 'objective'>): number {
+  return Number((1 - objective).toPrecision(12))
 }
 
 function pledgeOf(budget: BudgetSeen): Pledge {
