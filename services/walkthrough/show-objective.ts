@@ -3,6 +3,7 @@ import type { MetaControllerService } from '../gen/nexus/meta_controller/v1/meta
 import { type Objective, type ObjectiveEvent, Stage } from '../gen/nexus/meta_controller/v1/objective_pb.ts'
 import { invariant } from '../platform/invariant.ts'
 import type { Narrator } from './narrator.ts'
+import { showDecision } from './show-decision.ts'
 
 const watchTimeoutMs = 300_000
 
@@ -45,7 +46,11 @@ export async function showObjective(
 function showEvent(event: ObjectiveEvent, label: string, narrator: Narrator): void {
   const facts = { event: event.type, sequence: Number(event.sequence) }
   if (event.type === 'submitted') narrator.stage('objective', `${event.objective?.id} accepted`, facts)
-  if (event.type === 'stage_done') narrator.stage(label, event.message, { ...facts, result: resultOf(event) })
+  if (event.type === 'stage_done') {
+    narrator.stage(label, event.message, { ...facts, result: resultOf(event) })
+    const { decision } = event.objective ?? {}
+    if (event.stage === Stage.AUTHORIZE && decision !== undefined) showDecision(decision, narrator)
+  }
   if (event.type === 'turn_began')
     narrator.stage('objective', `turn ${event.objective?.turn}: ${event.message}`, facts)
   if (event.type === 'awaiting') narrator.stage(label, event.message, facts)
