@@ -7,7 +7,7 @@ import { spec, type TestEvent } from 'node:test/reporters'
 const usage = `usage: npm test [-- [--require=<thing>[,<thing>]] [<file> …]]
 
 Runs all tests, or the files given. A test that needs a server which this machine does not have is skipped and says what is
-missing; with --require it fails instead, for example --require=redis,prometheus,grpcurl,bubblewrap,docker
+missing; with --require it fails instead, for example --require=redis,prometheus,neo4j,grpcurl,bubblewrap,docker
 `
 const root = path.dirname(import.meta.dirname)
 const allTests = [

@@ -5,7 +5,7 @@ import type { Knowledge, PutResult } from './knowledge.ts'
 
 /** What the service tells about itself: each function is one thing that happened. */
 export interface KnowledgeEvents {
-  /** The graph was rebuilt from disk. */
+  /** The documents were read, and the graph built over them. */
   opened(knowledge: Knowledge, durationMs: number): void
   /** A batch was stored. */
   stored(results: readonly PutResult[]): void
@@ -13,6 +13,8 @@ export interface KnowledgeEvents {
   deleted(count: number): void
   /** A question was looked up. */
   retrieved(passages: number): void
+  /** A call ended because the store does not answer, or refuses to. */
+  storeUnavailable(error: Error): void
 }
 
 /** Registers the service's metrics. */
@@ -29,18 +31,23 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
     labelNames: ['outcome'],
     registers: [registry],
   })
+  const failures = new Counter({
+    name: 'nexus_knowledge_store_failures_total',
+    help: 'Calls that ended because the store of the knowledge was not available.',
+    registers: [registry],
+  })
   let opened: Knowledge | undefined
   new Gauge({
     name: 'nexus_known_documents',
     help: 'Documents that are known.',
     registers: [registry],
     collect() {
-      this.set(opened?.statistics.documents ?? 0)
+      this.set(opened?.inMemory.documents ?? 0)
     },
   })
   return {
     opened: (knowledge, durationMs) => {
-      const { documents: count, passages, entities } = knowledge.statistics
+      const { documents: count, passages, entities } = knowledge.inMemory
       opened = knowledge
       log.info('knowledge_opened', {
         documents: count,
@@ -65,6 +72,11 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
       retrievals.inc({ outcome: passages > 0 ? 'found' : 'not_found' })
       log.debug('passages_retrieved', { passages })
       trace.getActiveSpan()?.addEvent('passages_retrieved', { passages })
+    },
+    storeUnavailable: (error) => {
+      failures.inc()
+      log.warn('knowledge_store_unavailable', { error })
+      trace.getActiveSpan()?.addEvent('knowledge_store_unavailable')
     },
   }
 }

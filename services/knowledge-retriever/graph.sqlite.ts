@@ -2,49 +2,37 @@ import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { KnownDocument } from './prepare.ts'
+import type { EntityKey } from './entities.ts'
+import {
+  type DocumentStore,
+  DocumentStoreError,
+  readBatch,
+  StaleRevisionError,
+  type StoreChange,
+  type StoredDocument,
+  StoreUnavailableError,
+} from './store.ts'
 
-/** A document with the hash of all that it says. */
-export interface StoredDocument extends KnownDocument {
-  readonly hash: string
-}
-
-/** The store cannot be used; the message names the file and the remedy. */
-export class DocumentStoreError extends Error {
-  override readonly name = 'DocumentStoreError'
-}
-
-/** The documents on disk: the truth from which the graph in memory is rebuilt at each start. */
-export interface DocumentStore {
-  /** Counts the changes; equal revisions of one store mean equal documents. */
-  revision(): number
-  /** Gives the hash of a stored document. */
-  hashOf(id: string): string | undefined
-  /** All documents in the order of their ids. */
-  all(): Iterable<KnownDocument>
-  /** Deletes and stores as one durable step: after it returns, not even a power cut takes it back. */
-  change(change: { deleted: readonly string[]; stored: readonly StoredDocument[] }): void
-  close(): void
-}
-
-const schemaVersion = 1
+const schemaVersion = 2
+/** Version 1 had no merged names; all else was the same. */
+const olderVersions: readonly unknown[] = [1]
 
 const schema = `
   CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS merged_names (alias TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (only INTEGER PRIMARY KEY CHECK (only = 1), schema INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;
 `
 
 // A random beginning: a cache that outlives this file must not take the revisions of another one for its own.
 const firstRevision = () => randomInt(2 ** 40)
 
-/** Opens `sqlite:<path>`. One process has it at a time. Errors: DocumentStoreError. */
-export function openDocumentStore(url: string): DocumentStore {
-  const file = url.slice('sqlite:'.length)
+/** Opens a file. One process has it at a time. Errors: DocumentStoreError. */
+export function openSqliteStore(file: string): DocumentStore {
   try {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-    return new SqliteDocumentStore(openDatabase(file))
+    return new SqliteStore(file, openDatabase(file))
   } catch (error) {
     throw new DocumentStoreError(
       `the knowledge in ${file} cannot be opened (${(error as Error).message}): stop the other process that has it, or point NEXUS_GRAPH_URL at a file that can be written`,
@@ -60,9 +48,12 @@ function openDatabase(file: string): DatabaseSync {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     database.exec(`BEGIN IMMEDIATE; ${schema}`)
     database.prepare('INSERT OR IGNORE INTO meta VALUES (1, ?, ?)').run(schemaVersion, firstRevision())
-    database.exec('COMMIT')
     const found = database.prepare('SELECT schema FROM meta').get()?.schema
-    if (found !== schemaVersion) throw new Error(`it has schema ${found}, this NEXUS reads ${schemaVersion}`)
+    if (olderVersions.includes(found)) database.prepare('UPDATE meta SET schema = ?').run(schemaVersion)
+    else if (found !== schemaVersion) {
+      throw new Error(`it has schema ${found}, this NEXUS reads ${schemaVersion}`)
+    }
+    database.exec('COMMIT')
     return database
   } catch (error) {
     database.close()
@@ -70,51 +61,95 @@ function openDatabase(file: string): DatabaseSync {
   }
 }
 
-class SqliteDocumentStore implements DocumentStore {
+class SqliteStore implements DocumentStore {
+  readonly address: string
+  readonly exclusive = true
   readonly #database: DatabaseSync
   readonly #statements
 
-  constructor(database: DatabaseSync) {
+  constructor(file: string, database: DatabaseSync) {
+    this.address = `sqlite:${file}`
     this.#database = database
     this.#statements = {
       revision: database.prepare('SELECT revision FROM meta'),
       advance: database.prepare('UPDATE meta SET revision = revision + 1'),
-      hash: database.prepare('SELECT hash FROM documents WHERE id = ?'),
-      all: database.prepare('SELECT id, title, text, source FROM documents ORDER BY id'),
+      hashes: database.prepare('SELECT id, hash FROM documents'),
+      read: database.prepare('SELECT id, title, text, source, hash FROM documents WHERE id = ?'),
       store: database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)'),
       delete: database.prepare('DELETE FROM documents WHERE id = ?'),
+      names: database.prepare('SELECT alias, name FROM merged_names'),
+      merge: database.prepare('INSERT OR REPLACE INTO merged_names VALUES (?, ?)'),
+      split: database.prepare('DELETE FROM merged_names WHERE alias = ?'),
     }
   }
 
-  revision(): number {
-    return Number(this.#statements.revision.get()?.revision)
+  async revision(): Promise<number> {
+    return this.#working(() => this.#revision())
   }
 
-  hashOf(id: string): string | undefined {
-    return this.#statements.hash.get(id)?.hash as string | undefined
+  async hashes(): Promise<Map<string, string>> {
+    return this.#working(() => {
+      const hashes = new Map<string, string>()
+      for (const row of this.#statements.hashes.iterate()) hashes.set(String(row.id), String(row.hash))
+      return hashes
+    })
   }
 
-  *all(): Iterable<KnownDocument> {
-    for (const row of this.#statements.all.iterate()) yield row as unknown as KnownDocument
+  async *read(ids: readonly string[]): AsyncIterable<readonly StoredDocument[]> {
+    for (let from = 0; from < ids.length; from += readBatch) {
+      const batch = ids.slice(from, from + readBatch)
+      yield this.#working(() => batch.flatMap((id) => (this.#statements.read.get(id) as never) ?? []))
+    }
   }
 
-  change(change: { deleted: readonly string[]; stored: readonly StoredDocument[] }): void {
-    if (change.deleted.length === 0 && change.stored.length === 0) return
+  async mergedNames(): Promise<Map<EntityKey, EntityKey>> {
+    return this.#working(() => {
+      const rows = this.#statements.names.all()
+      return new Map(rows.map(({ alias, name }) => [String(alias), String(name)]))
+    })
+  }
+
+  async change(change: StoreChange, expectedRevision: number): Promise<number> {
+    return this.#working(() => this.#change(change, expectedRevision))
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #change({ deleted, stored, merged, split }: StoreChange, expectedRevision: number): number {
+    const found = this.#revision()
+    if (found !== expectedRevision) {
+      throw new StaleRevisionError(`${this.address} is at revision ${found}, not ${expectedRevision}`)
+    }
     this.#database.exec('BEGIN IMMEDIATE')
     try {
-      for (const id of change.deleted) this.#statements.delete.run(id)
-      for (const { id, title, text, source, hash } of change.stored) {
+      for (const id of deleted) this.#statements.delete.run(id)
+      for (const { id, title, text, source, hash } of stored) {
         this.#statements.store.run(id, title, text, source, hash)
       }
+      for (const alias of split) this.#statements.split.run(alias)
+      for (const { alias, name } of merged) this.#statements.merge.run(alias, name)
       this.#statements.advance.run()
       this.#database.exec('COMMIT')
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       throw error
     }
+    return expectedRevision + 1
   }
 
-  close(): void {
-    if (this.#database.isOpen) this.#database.close()
+  #revision(): number {
+    return Number(this.#statements.revision.get()?.revision)
+  }
+
+  /** What SQLite refuses, as when the disk is full or the file is closed, may work later. */
+  #working<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof StaleRevisionError) throw error
+      throw new StoreUnavailableError(this.address, (error as Error).message, { cause: error })
+    }
   }
 }

@@ -1,56 +1,61 @@
-import type { Knowledge, OfferedDocument, PutOutcome, PutResult } from './knowledge.ts'
+import { idOf, type OfferedDocument } from './documents.ts'
+import type { Knowledge, PutOutcome, PutResult } from './knowledge.ts'
 
-const maxBatchDocuments = 100
-const maxBatchChars = 512 * 1024
+const maxBatchDocuments = 256
+const maxBatchChars = 1024 * 1024
+
+/** What has become of a stream so far: the documents counted here are the first of the stream, and are stored. */
+export type Progress = Readonly<Record<PutOutcome | 'passages', number>>
 
 /**
  * Stores a stream of documents in batches: as many as have come while the last batch was stored, so that a fast stream is
- * cheap and a slow one is stored at once. The next document is asked for only when there is room, which slows the sender.
- * An id that repeats within the stream replaces what came before. Errors: those of the stream; what was stored stays.
+ * cheap and a slow one is stored at once. Gives the totals after each batch. The next document is asked for only when
+ * there is room, which slows the sender. An id that repeats within the stream replaces what came before.
+ * Errors: those of the stream and of `Knowledge.put`; what was stored stays.
  */
-export async function ingest(
+export async function* ingest(
   knowledge: Knowledge,
   documents: AsyncIterable<OfferedDocument>,
   onStored: (results: readonly PutResult[]) => void,
-): Promise<Record<PutOutcome, number>> {
-  const totals: Record<PutOutcome, number> = { added: 0, replaced: 0, unchanged: 0 }
+): AsyncGenerator<Progress> {
+  const totals = { added: 0, replaced: 0, unchanged: 0, passages: 0 }
   for await (const batch of batches(documents)) {
-    const results = knowledge.put(batch)
-    for (const { outcome } of results) totals[outcome] += 1
+    const results = await knowledge.put(batch)
+    for (const { outcome, passages } of results) {
+      totals[outcome] += 1
+      totals.passages += passages
+    }
     onStored(results)
+    yield { ...totals }
   }
-  return totals
 }
 
-async function* batches(documents: AsyncIterable<OfferedDocument>): AsyncIterable<OfferedDocument[]> {
+async function* batches(documents: AsyncIterable<OfferedDocument>): AsyncGenerator<OfferedDocument[]> {
   const iterator = documents[Symbol.asyncIterator]()
-  let batch: OfferedDocument[] = []
+  let batch = new Map<string, OfferedDocument>()
   let chars = 0
   let next = iterator.next()
   try {
     for (;;) {
-      const arrived = batch.length === 0 ? await next : await Promise.race([next, soon()])
-      const isLast = arrived !== undefined && arrived.done === true
-      const repeats = arrived !== undefined && !isLast && batch.some(({ id }) => id === arrived.value.id)
-      if (batch.length > 0 && (arrived === undefined || isLast || repeats || isFull(batch, chars))) {
-        yield batch
-        batch = []
+      const arrived = batch.size === 0 ? await next : await Promise.race([next, soon()])
+      const document = arrived?.done === false ? arrived.value : undefined
+      const id = document && idOf(document)
+      const isFull = batch.size >= maxBatchDocuments || chars >= maxBatchChars
+      if (batch.size > 0 && (id === undefined || batch.has(id) || isFull)) {
+        yield [...batch.values()]
+        batch = new Map()
         chars = 0
       }
-      if (isLast) return
-      if (arrived === undefined) continue
-      batch.push(arrived.value)
-      chars += arrived.value.text.length
+      if (arrived?.done === true) return
+      if (document === undefined || id === undefined) continue
+      batch.set(id, document)
+      chars += document.text.length
       next = iterator.next()
     }
   } finally {
     next.catch(() => {})
     await iterator.return?.()
   }
-}
-
-function isFull(batch: readonly OfferedDocument[], chars: number): boolean {
-  return batch.length >= maxBatchDocuments || chars >= maxBatchChars
 }
 
 /** Resolves with undefined once the event loop has taken what has arrived. */

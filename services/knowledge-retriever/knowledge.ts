@@ -1,11 +1,16 @@
-import { createHash } from 'node:crypto'
-import type { DocumentStore, StoredDocument } from './graph.sqlite.ts'
+import { setTimeout } from 'node:timers/promises'
+import { batchById, identify, type OfferedDocument, prepareAll, writtenFrom } from './documents.ts'
 import { KnowledgeGraph } from './graph.ts'
-import { type KnownDocument, prepareDocument } from './prepare.ts'
+import type { PreparedDocument } from './prepare.ts'
 import { type Found, retrieve } from './retrieve.ts'
-
-/** A document as it is offered; an empty id stands for the hash of its text. */
-export type OfferedDocument = KnownDocument
+import {
+  type DocumentStore,
+  StaleRevisionError,
+  type StoreChange,
+  type StoredDocument,
+  StoreUnavailableError,
+} from './store.ts'
+import { Turns } from './turns.ts'
 
 export type PutOutcome = 'added' | 'replaced' | 'unchanged'
 
@@ -16,86 +21,199 @@ export interface PutResult {
   readonly passages: number
 }
 
-/** A batch has two documents under one id; the message names both places. */
-export class RepeatedIdError extends Error {
-  override readonly name = 'RepeatedIdError'
+/** How much is known, and at which revision of the store. */
+export type Statistics = KnowledgeGraph['counts'] & { readonly revision: number }
+
+/** A change, with what it comes to in the graph and for the one who asked for it. */
+interface Plan<T> {
+  readonly change: StoreChange
+  readonly prepared: readonly PreparedDocument[]
+  readonly result: () => T
 }
 
-/** What is known: the documents on disk and the graph over them in memory, changed together. */
+/** So many changes may wait for their turn. */
+const maxWaiting = 256
+/** So often a change is decided anew because others have changed the store meanwhile. */
+const maxTries = 20
+const closeGraceMs = 500
+const noChange: StoreChange = { deleted: [], stored: [], merged: [], split: [] }
+
+/**
+ * What is known: the documents in the store and the graph over them in memory. Changes are made one after another, in the
+ * store first; questions are answered from memory, after a look whether anybody else has changed the store.
+ * Errors of all operations: StoreUnavailableError; of changes also TooManyWaitingError.
+ */
 export class Knowledge {
   readonly #store: DocumentStore
   readonly #graph = new KnowledgeGraph()
-  #revision: number
+  /** Of every document in the graph. */
+  readonly #hashes = new Map<string, string>()
+  readonly #turns = new Turns(maxWaiting)
+  #revision = -1
+  /** A change failed, and nobody knows whether it was made. */
+  #inDoubt = true
+  #lastLook: Promise<void> = Promise.resolve()
+  #nextLook: Promise<void> | undefined
 
-  /** Reads all documents of the store into the graph: a few thousand a second. */
-  constructor(store: DocumentStore) {
+  private constructor(store: DocumentStore) {
     this.#store = store
-    this.#graph.apply({ removed: [], added: Array.from(store.all(), prepareDocument) })
-    this.#revision = store.revision()
   }
 
-  /** Stores a batch: all of it, on disk and in the graph, or nothing. Errors: RepeatedIdError; whatever SQLite throws. */
-  put(offered: readonly OfferedDocument[]): PutResult[] {
+  /** Reads all documents of the store into the graph: a few thousand a second. */
+  static async open(store: DocumentStore): Promise<Knowledge> {
+    const knowledge = new Knowledge(store)
+    await knowledge.#turns.run(() => knowledge.#catchUp())
+    return knowledge
+  }
+
+  /** Stores a batch: all of it, in the store and in the graph, or nothing. Errors: RepeatedIdError too. */
+  async put(offered: readonly OfferedDocument[]): Promise<PutResult[]> {
     const documents = offered.map(identify)
-    const fresh = new Map<string, StoredDocument>()
-    const outcomes = documents.map((document, index): PutOutcome => {
-      const { id, hash } = document
-      const earlier = fresh.get(id)
-      if (earlier !== undefined && (earlier.hash !== hash || offered[index]?.id !== '')) {
-        throw new RepeatedIdError(`documents[${index}].id: ${JSON.stringify(id)} stands in the batch before`)
-      }
-      const known = earlier?.hash ?? this.#store.hashOf(id)
-      if (known === hash) return 'unchanged'
-      fresh.set(id, document)
-      return known === undefined ? 'added' : 'replaced'
-    })
-    this.#change([], [...fresh.values()])
-    return documents.map(({ id }, index) => ({
-      id,
-      outcome: outcomes[index] as PutOutcome,
-      passages: this.#graph.passagesOf(id),
-    }))
+    const byId = batchById(offered, documents)
+    const read = new Map<string, PreparedDocument>()
+    return await this.#turns.run(() => this.#make(() => this.#planToPut(documents, byId, read)))
   }
 
   /** Forgets documents; gives how many of the ids were known. */
-  delete(ids: readonly string[]): number {
-    const known = [...new Set(ids)].filter((id) => this.#store.hashOf(id) !== undefined)
-    this.#change(known, [])
-    return known.length
+  async delete(ids: readonly string[]): Promise<number> {
+    return await this.#turns.run(() =>
+      this.#make(async () => {
+        const deleted = [...new Set(ids)].filter((id) => this.#hashes.has(id))
+        return { change: { ...noChange, deleted }, prepared: [], result: () => deleted.length }
+      }),
+    )
   }
 
   /** The passages that answer a question best, and the revision that they are of. */
-  retrieve(question: string, limit: number): { found: Found[]; revision: number } {
+  async retrieve(question: string, limit: number): Promise<{ found: Found[]; revision: number }> {
+    await this.#look()
     return { found: retrieve(this.#graph, question, limit), revision: this.#revision }
   }
 
-  get statistics(): KnowledgeGraph['counts'] & { revision: number } {
+  async statistics(): Promise<Statistics> {
+    await this.#look()
+    return this.inMemory
+  }
+
+  /** The statistics as of the last look at the store. */
+  get inMemory(): Statistics {
     return { ...this.#graph.counts, revision: this.#revision }
   }
 
-  close(): void {
-    this.#store.close()
+  /** Gives the changes that were begun a moment to end; idempotent. */
+  async close(): Promise<void> {
+    const moment = setTimeout(closeGraceMs, undefined, { ref: false })
+    await Promise.race([this.#turns.idle(), moment])
+    await this.#store.close()
   }
 
-  #change(deleted: readonly string[], stored: readonly StoredDocument[]): void {
-    if (deleted.length === 0 && stored.length === 0) return
-    // Prepared first: what cannot be read into the graph must not be on disk either.
-    const added = stored.map(prepareDocument)
-    this.#store.change({ deleted, stored })
-    this.#graph.apply({ removed: [...deleted, ...stored.map(({ id }) => id)], added })
-    this.#revision = this.#store.revision()
+  async #planToPut(
+    documents: readonly StoredDocument[],
+    byId: ReadonlyMap<string, StoredDocument>,
+    read: Map<string, PreparedDocument>,
+  ): Promise<Plan<PutResult[]>> {
+    const fresh = [...byId.values()].filter(({ id, hash }) => this.#hashes.get(id) !== hash)
+    // Read first: what cannot be read into the graph must not be in the store either.
+    for (const each of await prepareAll(fresh.filter(({ id }) => !read.has(id)))) {
+      read.set(each.document.id, each)
+    }
+    const prepared = fresh.map(({ id }) => read.get(id) as PreparedDocument)
+    const stored = fresh.map((document, index) => writtenFrom(document, prepared[index] as PreparedDocument))
+    const offeredBefore = new Set<string>()
+    const outcomes = documents.map(({ id, hash }): PutOutcome => {
+      const isSecond = offeredBefore.has(id)
+      offeredBefore.add(id)
+      if (isSecond || this.#hashes.get(id) === hash) return 'unchanged'
+      return this.#hashes.has(id) ? 'replaced' : 'added'
+    })
+    const result = () =>
+      documents.map(({ id }, index) => {
+        return { id, outcome: outcomes[index] as PutOutcome, passages: this.#graph.passagesOf(id) }
+      })
+    return { change: { ...noChange, stored }, prepared, result }
+  }
+
+  /** Decides, makes the change in the store and then in the graph; decides anew when others were faster. */
+  async #make<T>(decide: () => Promise<Plan<T>>): Promise<T> {
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const { change, prepared, result } = await decide()
+      if (isEmpty(change)) {
+        // That nothing is to be done is only true of what is stored now.
+        if (await this.#isCurrent()) return result()
+        await this.#catchUp()
+        continue
+      }
+      try {
+        const revision = await this.#store.change(change, this.#revision)
+        this.#apply(change, prepared)
+        this.#revision = revision
+        return result()
+      } catch (error) {
+        if (error instanceof StoreUnavailableError) this.#inDoubt = true
+        if (!(error instanceof StaleRevisionError)) throw error
+        await this.#catchUp()
+      }
+    }
+    throw this.#tooBusy()
+  }
+
+  #apply({ deleted, stored }: StoreChange, prepared: readonly PreparedDocument[]): void {
+    const replaced = stored.filter(({ id }) => this.#hashes.has(id)).map(({ id }) => id)
+    this.#graph.apply({ removed: [...deleted, ...replaced], added: prepared })
+    for (const id of deleted) this.#hashes.delete(id)
+    for (const { id, hash } of stored) this.#hashes.set(id, hash)
+  }
+
+  async #isCurrent(): Promise<boolean> {
+    if (this.#store.exclusive && !this.#inDoubt) return true
+    return (await this.#store.revision()) === this.#revision
+  }
+
+  /** Makes sure that what is in memory is not older than this call. Calls that come while a look is under way share the next. */
+  #look(): Promise<void> {
+    if (this.#store.exclusive && !this.#inDoubt) return Promise.resolve()
+    this.#nextLook ??= this.#lastLook
+      .catch(() => {})
+      .then(async () => {
+        this.#lastLook = this.#nextLook ?? this.#lastLook
+        this.#nextLook = undefined
+        if (!(await this.#isCurrent())) await this.#turns.run(() => this.#catchUp())
+      })
+    return this.#nextLook
+  }
+
+  /** Takes over what others have changed in the store. */
+  async #catchUp(): Promise<void> {
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const revision = await this.#store.revision()
+      if (revision === this.#revision) {
+        this.#inDoubt = false
+        return
+      }
+      await this.#takeOver()
+      // It is looked at once more: they may have gone on while we were reading.
+      this.#revision = revision
+    }
+    throw this.#tooBusy()
+  }
+
+  async #takeOver(): Promise<void> {
+    const hashes = await this.#store.hashes()
+    const gone = [...this.#hashes.keys()].filter((id) => !hashes.has(id))
+    this.#apply({ ...noChange, deleted: gone }, [])
+    const changed = [...hashes].filter(([id, hash]) => this.#hashes.get(id) !== hash).map(([id]) => id)
+    for await (const batch of this.#store.read(changed)) {
+      const prepared = await prepareAll(batch)
+      const stored = batch.map((document) => ({ ...document, passages: [] }))
+      this.#apply({ ...noChange, stored }, prepared)
+    }
+  }
+
+  #tooBusy(): StoreUnavailableError {
+    return new StoreUnavailableError(this.#store.address, 'others change it faster than it can be read')
   }
 }
 
-/** Makes the text well-formed (a lone surrogate becomes U+FFFD), so that what is hashed, stored and answered is one text. */
-function identify(offered: OfferedDocument): StoredDocument {
-  const title = offered.title.toWellFormed()
-  const text = offered.text.toWellFormed()
-  const source = offered.source.toWellFormed()
-  const id = offered.id === '' ? sha256(text) : offered.id.toWellFormed()
-  return { id, title, text, source, hash: sha256(JSON.stringify([title, text, source])) }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+function isEmpty({ deleted, stored, merged, split }: StoreChange): boolean {
+  return deleted.length + stored.length + merged.length + split.length === 0
 }

@@ -1,7 +1,7 @@
 import type { StartService } from '../platform/service.ts'
 import { createKnowledgeEvents } from './events.ts'
-import { openDocumentStore } from './graph.sqlite.ts'
 import { Knowledge } from './knowledge.ts'
+import { openDocumentStore } from './open.ts'
 import { createKnowledgeRetriever } from './service.ts'
 import { readKnowledgeRetrieverSettings } from './settings.ts'
 
@@ -10,11 +10,12 @@ export const start: StartService = async ({ env, log, registry, clock }) => {
   const settings = readKnowledgeRetrieverSettings(env)
   const events = createKnowledgeEvents(log, registry)
   const startedMs = clock.monotonicMs()
-  const knowledge = new Knowledge(openDocumentStore(settings.graphUrl))
+  const store = await openDocumentStore(settings.graphUrl, { clock, password: settings.graphPassword })
+  const knowledge = await Knowledge.open(store)
   events.opened(knowledge, clock.monotonicMs() - startedMs)
   return {
     name: 'knowledge-retriever',
     mounted: [createKnowledgeRetriever(knowledge, events)],
-    close: async () => knowledge.close(),
+    close: () => knowledge.close(),
   }
 }

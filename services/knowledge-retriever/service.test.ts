@@ -182,5 +182,5 @@ test('text that is not UTF-8 on the wire is a bad request, and half a character 
 test('the start is logged with what was found, and a missing setting is named', async () => {
   assert.equal(lines.find(({ event }) => event === 'knowledge_opened')?.documents, 0)
   await assert.rejects(startService({}), /NEXUS_GRAPH_URL is not set: where the documents are kept/)
-  await assert.rejects(startService({ NEXUS_GRAPH_URL: 'neo4j://x' }), /must begin with sqlite:/)
+  await assert.rejects(startService({ NEXUS_GRAPH_URL: 'redis://x' }), /must begin with sqlite:/)
 })

@@ -6,12 +6,19 @@ import {
   IngestOutcome,
   type PassageSchema,
 } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
-import { KnowledgeRetrieverService } from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
+import {
+  type GetStatisticsResponseSchema,
+  KnowledgeRetrieverService,
+  type StreamDocumentsResponseSchema,
+} from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
 import { type MountedService, mount } from '../platform/service.ts'
+import { type OfferedDocument, RepeatedIdError, sha256 } from './documents.ts'
 import type { KnowledgeEvents } from './events.ts'
-import { ingest } from './ingest.ts'
-import { type Knowledge, type OfferedDocument, type PutOutcome, RepeatedIdError } from './knowledge.ts'
+import { ingest, type Progress } from './ingest.ts'
+import type { Knowledge, PutOutcome, Statistics } from './knowledge.ts'
 import type { Found } from './retrieve.ts'
+import { StoreUnavailableError } from './store.ts'
+import { TooManyWaitingError } from './turns.ts'
 
 const defaultLimit = 5
 
@@ -23,40 +30,49 @@ const outcomes: Record<PutOutcome, IngestOutcome> = {
 
 /** The RPCs over what is known. */
 export function createKnowledgeRetriever(knowledge: Knowledge, events: KnowledgeEvents): MountedService {
+  const told = <T>(work: () => Promise<T>) => tellingRefusals(events, work)
+  const stream = (requests: AsyncIterable<{ document?: Document }>) =>
+    ingest(knowledge, documentsOf(requests), events.stored)
   return mount(KnowledgeRetrieverService, {
-    putDocuments: ({ documents }) => {
-      const results = refusingRepeatedIds(() => knowledge.put(documents))
-      events.stored(results)
-      return { documents: results.map((result) => ({ ...result, outcome: outcomes[result.outcome] })) }
-    },
-    ingestDocuments: async (requests) => {
-      const totals = await ingest(knowledge, documentsOf(requests), events.stored)
-      return {
-        added: BigInt(totals.added),
-        replaced: BigInt(totals.replaced),
-        unchanged: BigInt(totals.unchanged),
+    putDocuments: ({ documents }) =>
+      told(async () => {
+        const results = await knowledge.put(documents)
+        events.stored(results)
+        return { documents: results.map((result) => ({ ...result, outcome: outcomes[result.outcome] })) }
+      }),
+    ingestDocuments: (requests) =>
+      told(async () => {
+        let reply = {}
+        for await (const { added, replaced, unchanged } of stream(requests)) {
+          reply = { added: BigInt(added), replaced: BigInt(replaced), unchanged: BigInt(unchanged) }
+        }
+        return reply
+      }),
+    streamDocuments: async function* (requests) {
+      const progress = stream(requests)
+      try {
+        for (;;) {
+          const next = await told(() => progress.next())
+          if (next.done) return
+          yield packProgress(next.value)
+        }
+      } finally {
+        await progress.return(undefined)
       }
     },
-    deleteDocuments: ({ ids }) => {
-      const deleted = knowledge.delete(ids)
-      events.deleted(deleted)
-      return { deleted }
-    },
-    retrieve: ({ question, limit }) => {
-      const { found, revision } = knowledge.retrieve(question, limit || defaultLimit)
-      events.retrieved(found.length)
-      return { passages: found.map(packPassage), revision: BigInt(revision) }
-    },
-    getStatistics: () => {
-      const { documents, passages, entities, mentions, revision } = knowledge.statistics
-      return {
-        documents: BigInt(documents),
-        passages: BigInt(passages),
-        entities: BigInt(entities),
-        mentions: BigInt(mentions),
-        revision: BigInt(revision),
-      }
-    },
+    deleteDocuments: ({ ids }) =>
+      told(async () => {
+        const deleted = await knowledge.delete(ids)
+        events.deleted(deleted)
+        return { deleted }
+      }),
+    retrieve: ({ question, limit }) =>
+      told(async () => {
+        const { found, revision } = await knowledge.retrieve(question, limit || defaultLimit)
+        events.retrieved(found.length)
+        return { passages: found.map(packPassage), revision: BigInt(revision) }
+      }),
+    getStatistics: () => told(async () => packStatistics(await knowledge.statistics())),
   })
 }
 
@@ -66,12 +82,38 @@ async function* documentsOf(
   for await (const { document } of requests) yield document ?? create(DocumentSchema)
 }
 
-function refusingRepeatedIds<T>(work: () => T): T {
+/** What was to be expected has a code of its own; anything else is a fault of ours. */
+async function tellingRefusals<T>(events: KnowledgeEvents, work: () => Promise<T>): Promise<T> {
   try {
-    return work()
+    return await work()
   } catch (error) {
     if (error instanceof RepeatedIdError) throw new ConnectError(error.message, Code.InvalidArgument)
-    throw error
+    if (error instanceof TooManyWaitingError) throw new ConnectError(error.message, Code.ResourceExhausted)
+    if (!(error instanceof StoreUnavailableError)) throw error
+    events.storeUnavailable(error)
+    throw new ConnectError(error.message, Code.Unavailable, undefined, undefined, error)
+  }
+}
+
+function packProgress(progress: Progress): MessageInitShape<typeof StreamDocumentsResponseSchema> {
+  const { added, replaced, unchanged, passages } = progress
+  return {
+    stored: BigInt(added + replaced + unchanged),
+    added: BigInt(added),
+    replaced: BigInt(replaced),
+    unchanged: BigInt(unchanged),
+    passages: BigInt(passages),
+  }
+}
+
+function packStatistics(statistics: Statistics): MessageInitShape<typeof GetStatisticsResponseSchema> {
+  const { documents, passages, entities, mentions, revision } = statistics
+  return {
+    documents: BigInt(documents),
+    passages: BigInt(passages),
+    entities: BigInt(entities),
+    mentions: BigInt(mentions),
+    revision: BigInt(revision),
   }
 }
 
@@ -83,6 +125,7 @@ function packPassage({ passage, score, entities }: Found): MessageInitShape<type
     text: passage.text,
     source: passage.document.source,
     offset: passage.offset,
+    contentHash: sha256(passage.text),
     score,
     entities: [...entities],
   }

@@ -1,10 +1,19 @@
-import { backEnd, readSettings, type SettingsOf } from '../platform/settings.ts'
+import { backEnd, readSettings, type SettingsOf, text } from '../platform/settings.ts'
+
+const graphBackEnd = backEnd('sqlite', 'neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc')
 
 const table = {
   graphUrl: {
     variable: 'NEXUS_GRAPH_URL',
-    read: backEnd('sqlite'),
-    purpose: 'where the documents are kept, such as sqlite:/var/lib/nexus/knowledge.sqlite',
+    read: graphBackEnd,
+    purpose:
+      'where the documents are kept, such as sqlite:/var/lib/nexus/knowledge.sqlite or neo4j://neo4j:7687 (also bolt:, and neo4j+s: or bolt+s: for TLS)',
+  },
+  graphPassword: {
+    variable: 'NEXUS_GRAPH_PASSWORD',
+    read: text,
+    purpose: 'the password of a Neo4j whose URL has none; its user is neo4j unless the URL names one',
+    fallback: '',
   },
 } as const
 

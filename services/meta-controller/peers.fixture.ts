@@ -222,6 +222,7 @@ function deployer(world: World, called: Called): MountedService {
 function knowledge(called: Called): MountedService {
   return mount(KnowledgeRetrieverService, {
     ingestDocuments: notMade,
+    streamDocuments: notMade,
     deleteDocuments: notMade,
     getStatistics: notMade,
     retrieve: () => {

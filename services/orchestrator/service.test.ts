@@ -37,6 +37,7 @@ function createMemory(): { mounted: MountedService; texts: string[]; retrievals:
       }),
     }),
     ingestDocuments: async () => ({}),
+    streamDocuments: async function* () {},
     deleteDocuments: () => ({}),
     getStatistics: () => ({ revision: BigInt(texts.length) }),
     retrieve: ({ limit }) => {

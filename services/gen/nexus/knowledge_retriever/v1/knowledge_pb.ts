@@ -11,7 +11,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/knowledge_retriever/v1/knowledge.proto.
  */
 export const file_nexus_knowledge_retriever_v1_knowledge: GenFile = /*@__PURE__*/
-  fileDesc("CixuZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJuCghEb2N1bWVudBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFwoFdGl0bGUYAiABKAlCCLpIBXIDGIAIEhkKBHRleHQYAyABKAlCC7pICHIGEAEYgIBAEhgKBnNvdXJjZRgEIAEoCUIIukgFcgMYgBAikAEKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSEgoKcGFzc2FnZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEg4KBnNvdXJjZRgFIAEoCRIOCgZvZmZzZXQYBiABKA0SDQoFc2NvcmUYByABKAESEAoIZW50aXRpZXMYCCADKAkqhAEKDUluZ2VzdE91dGNvbWUSHgoaSU5HRVNUX09VVENPTUVfVU5TUEVDSUZJRUQQABIYChRJTkdFU1RfT1VUQ09NRV9BRERFRBABEhsKF0lOR0VTVF9PVVRDT01FX1JFUExBQ0VEEAISHAoYSU5HRVNUX09VVENPTUVfVU5DSEFOR0VEEANiBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("CixuZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJuCghEb2N1bWVudBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFwoFdGl0bGUYAiABKAlCCLpIBXIDGIAIEhkKBHRleHQYAyABKAlCC7pICHIGEAEYgIBAEhgKBnNvdXJjZRgEIAEoCUIIukgFcgMYgBAipgEKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSEgoKcGFzc2FnZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEg4KBnNvdXJjZRgFIAEoCRIOCgZvZmZzZXQYBiABKA0SDQoFc2NvcmUYByABKAESEAoIZW50aXRpZXMYCCADKAkSFAoMY29udGVudF9oYXNoGAkgASgJKoQBCg1Jbmdlc3RPdXRjb21lEh4KGklOR0VTVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUSU5HRVNUX09VVENPTUVfQURERUQQARIbChdJTkdFU1RfT1VUQ09NRV9SRVBMQUNFRBACEhwKGElOR0VTVF9PVVRDT01FX1VOQ0hBTkdFRBADYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
  * A text that is known, as its writer gave it.
@@ -116,6 +116,13 @@ export type Passage = Message<"nexus.knowledge_retriever.v1.Passage"> & {
    * @generated from field: repeated string entities = 8;
    */
   entities: string[];
+
+  /**
+   * SHA-256 of the text of the passage, in hex: tells whether a citation still says what it said.
+   *
+   * @generated from field: string content_hash = 9;
+   */
+  contentHash: string;
 };
 
 /**

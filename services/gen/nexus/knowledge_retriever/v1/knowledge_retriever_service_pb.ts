@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nexus/knowledge_retriever/v1/knowledge_retriever_service.proto.
  */
 export const file_nexus_knowledge_retriever_v1_knowledge_retriever_service: GenFile = /*@__PURE__*/
-  fileDesc("Cj5uZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZV9yZXRyaWV2ZXJfc2VydmljZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJdChNQdXREb2N1bWVudHNSZXF1ZXN0EkYKCWRvY3VtZW50cxgBIAMoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCC7pICJIBBQgBEOgHIm4KEEluZ2VzdGVkRG9jdW1lbnQSCgoCaWQYASABKAkSPAoHb3V0Y29tZRgCIAEoDjIrLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0T3V0Y29tZRIQCghwYXNzYWdlcxgDIAEoDSJZChRQdXREb2N1bWVudHNSZXNwb25zZRJBCglkb2N1bWVudHMYASADKAsyLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdGVkRG9jdW1lbnQiWgoWSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJNChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRINCgVhZGRlZBgBIAEoBBIQCghyZXBsYWNlZBgCIAEoBBIRCgl1bmNoYW5nZWQYAyABKAQiOwoWRGVsZXRlRG9jdW1lbnRzUmVxdWVzdBIhCgNpZHMYASADKAlCFLpIEZIBDggBEOgHIgdyBRABGIACIioKF0RlbGV0ZURvY3VtZW50c1Jlc3BvbnNlEg8KB2RlbGV0ZWQYASABKA0iRwoPUmV0cmlldmVSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIBAEhYKBWxpbWl0GAIgASgNQge6SAQqAhhkIl0KEFJldHJpZXZlUmVzcG9uc2USNwoIcGFzc2FnZXMYASADKAsyJS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlBhc3NhZ2USEAoIcmV2aXNpb24YAiABKAQiFgoUR2V0U3RhdGlzdGljc1JlcXVlc3QicgoVR2V0U3RhdGlzdGljc1Jlc3BvbnNlEhEKCWRvY3VtZW50cxgBIAEoBBIQCghwYXNzYWdlcxgCIAEoBBIQCghlbnRpdGllcxgDIAEoBBIQCghtZW50aW9ucxgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBDLDBQoZS25vd2xlZGdlUmV0cmlldmVyU2VydmljZRJ6CgxQdXREb2N1bWVudHMSMS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlB1dERvY3VtZW50c1JlcXVlc3QaMi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlB1dERvY3VtZW50c1Jlc3BvbnNlIgOQAgIShQEKD0luZ2VzdERvY3VtZW50cxI0Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBo1Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0RG9jdW1lbnRzUmVzcG9uc2UiA5ACAigBEoMBCg9EZWxldGVEb2N1bWVudHMSNC5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkRlbGV0ZURvY3VtZW50c1JlcXVlc3QaNS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkRlbGV0ZURvY3VtZW50c1Jlc3BvbnNlIgOQAgISbgoIUmV0cmlldmUSLS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlJldHJpZXZlUmVxdWVzdBouLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuUmV0cmlldmVSZXNwb25zZSIDkAIBEqsBCg1HZXRTdGF0aXN0aWNzEjIubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5HZXRTdGF0aXN0aWNzUmVxdWVzdBozLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuR2V0U3RhdGlzdGljc1Jlc3BvbnNlIjGQAgGC0+STAigSJi9rbm93bGVkZ2UtcmV0cmlldmVyL2FwaS92MS9zdGF0aXN0aWNzYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_nexus_knowledge_retriever_v1_knowledge]);
+  fileDesc("Cj5uZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZV9yZXRyaWV2ZXJfc2VydmljZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJdChNQdXREb2N1bWVudHNSZXF1ZXN0EkYKCWRvY3VtZW50cxgBIAMoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCC7pICJIBBQgBEOgHIm4KEEluZ2VzdGVkRG9jdW1lbnQSCgoCaWQYASABKAkSPAoHb3V0Y29tZRgCIAEoDjIrLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0T3V0Y29tZRIQCghwYXNzYWdlcxgDIAEoDSJZChRQdXREb2N1bWVudHNSZXNwb25zZRJBCglkb2N1bWVudHMYASADKAsyLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdGVkRG9jdW1lbnQiWgoWSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJNChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRINCgVhZGRlZBgBIAEoBBIQCghyZXBsYWNlZBgCIAEoBBIRCgl1bmNoYW5nZWQYAyABKAQiWgoWU3RyZWFtRG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJvChdTdHJlYW1Eb2N1bWVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDQoFYWRkZWQYAiABKAQSEAoIcmVwbGFjZWQYAyABKAQSEQoJdW5jaGFuZ2VkGAQgASgEEhAKCHBhc3NhZ2VzGAUgASgEIjsKFkRlbGV0ZURvY3VtZW50c1JlcXVlc3QSIQoDaWRzGAEgAygJQhS6SBGSAQ4IARDoByIHcgUQARiAAiIqChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRIPCgdkZWxldGVkGAEgASgNIkcKD1JldHJpZXZlUmVxdWVzdBIcCghxdWVzdGlvbhgBIAEoCUIKukgHcgUQARiAQBIWCgVsaW1pdBgCIAEoDUIHukgEKgIYZCJdChBSZXRyaWV2ZVJlc3BvbnNlEjcKCHBhc3NhZ2VzGAEgAygLMiUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QYXNzYWdlEhAKCHJldmlzaW9uGAIgASgEIhYKFEdldFN0YXRpc3RpY3NSZXF1ZXN0InIKFUdldFN0YXRpc3RpY3NSZXNwb25zZRIRCglkb2N1bWVudHMYASABKAQSEAoIcGFzc2FnZXMYAiABKAQSEAoIZW50aXRpZXMYAyABKAQSEAoIbWVudGlvbnMYBCABKAQSEAoIcmV2aXNpb24YBSABKAQyzQYKGUtub3dsZWRnZVJldHJpZXZlclNlcnZpY2USegoMUHV0RG9jdW1lbnRzEjEubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QdXREb2N1bWVudHNSZXF1ZXN0GjIubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QdXREb2N1bWVudHNSZXNwb25zZSIDkAICEoUBCg9Jbmdlc3REb2N1bWVudHMSNC5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdERvY3VtZW50c1JlcXVlc3QaNS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdERvY3VtZW50c1Jlc3BvbnNlIgOQAgIoARKHAQoPU3RyZWFtRG9jdW1lbnRzEjQubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TdHJlYW1Eb2N1bWVudHNSZXF1ZXN0GjUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TdHJlYW1Eb2N1bWVudHNSZXNwb25zZSIDkAICKAEwARKDAQoPRGVsZXRlRG9jdW1lbnRzEjQubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5EZWxldGVEb2N1bWVudHNSZXF1ZXN0GjUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5EZWxldGVEb2N1bWVudHNSZXNwb25zZSIDkAICEm4KCFJldHJpZXZlEi0ubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5SZXRyaWV2ZVJlcXVlc3QaLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlJldHJpZXZlUmVzcG9uc2UiA5ACARKrAQoNR2V0U3RhdGlzdGljcxIyLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuR2V0U3RhdGlzdGljc1JlcXVlc3QaMy5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkdldFN0YXRpc3RpY3NSZXNwb25zZSIxkAIBgtPkkwIoEiYva25vd2xlZGdlLXJldHJpZXZlci9hcGkvdjEvc3RhdGlzdGljc2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_nexus_knowledge_retriever_v1_knowledge]);
 
 /**
  * A batch of documents.
@@ -150,6 +150,76 @@ export const IngestDocumentsResponseSchema: GenMessage<IngestDocumentsResponse> 
   messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 4);
 
 /**
+ * One document of a stream.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.StreamDocumentsRequest
+ */
+export type StreamDocumentsRequest = Message<"nexus.knowledge_retriever.v1.StreamDocumentsRequest"> & {
+  /**
+   * The document. An id that comes again within the stream replaces what came before.
+   *
+   * @generated from field: nexus.knowledge_retriever.v1.Document document = 1;
+   */
+  document?: Document | undefined;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.StreamDocumentsRequest.
+ * Use `create(StreamDocumentsRequestSchema)` to create a new message.
+ */
+export const StreamDocumentsRequestSchema: GenMessage<StreamDocumentsRequest> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 5);
+
+/**
+ * How far a stream is stored. Sent after each batch; the last one is the total.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.StreamDocumentsResponse
+ */
+export type StreamDocumentsResponse = Message<"nexus.knowledge_retriever.v1.StreamDocumentsResponse"> & {
+  /**
+   * So many documents from the beginning of the stream are stored; not even a power cut takes them back.
+   *
+   * @generated from field: uint64 stored = 1;
+   */
+  stored: bigint;
+
+  /**
+   * Of them: documents that were new.
+   *
+   * @generated from field: uint64 added = 2;
+   */
+  added: bigint;
+
+  /**
+   * Documents that replaced an older text.
+   *
+   * @generated from field: uint64 replaced = 3;
+   */
+  replaced: bigint;
+
+  /**
+   * Documents that were there already.
+   *
+   * @generated from field: uint64 unchanged = 4;
+   */
+  unchanged: bigint;
+
+  /**
+   * Passages of these documents.
+   *
+   * @generated from field: uint64 passages = 5;
+   */
+  passages: bigint;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.StreamDocumentsResponse.
+ * Use `create(StreamDocumentsResponseSchema)` to create a new message.
+ */
+export const StreamDocumentsResponseSchema: GenMessage<StreamDocumentsResponse> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 6);
+
+/**
  * Documents to forget.
  *
  * @generated from message nexus.knowledge_retriever.v1.DeleteDocumentsRequest
@@ -168,7 +238,7 @@ export type DeleteDocumentsRequest = Message<"nexus.knowledge_retriever.v1.Delet
  * Use `create(DeleteDocumentsRequestSchema)` to create a new message.
  */
 export const DeleteDocumentsRequestSchema: GenMessage<DeleteDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 5);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 7);
 
 /**
  * What was forgotten.
@@ -189,7 +259,7 @@ export type DeleteDocumentsResponse = Message<"nexus.knowledge_retriever.v1.Dele
  * Use `create(DeleteDocumentsResponseSchema)` to create a new message.
  */
 export const DeleteDocumentsResponseSchema: GenMessage<DeleteDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 6);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 8);
 
 /**
  * A question.
@@ -217,7 +287,7 @@ export type RetrieveRequest = Message<"nexus.knowledge_retriever.v1.RetrieveRequ
  * Use `create(RetrieveRequestSchema)` to create a new message.
  */
 export const RetrieveRequestSchema: GenMessage<RetrieveRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 7);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 9);
 
 /**
  * The passages found.
@@ -245,7 +315,7 @@ export type RetrieveResponse = Message<"nexus.knowledge_retriever.v1.RetrieveRes
  * Use `create(RetrieveResponseSchema)` to create a new message.
  */
 export const RetrieveResponseSchema: GenMessage<RetrieveResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 8);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 10);
 
 /**
  * Asks for nothing in particular.
@@ -260,7 +330,7 @@ export type GetStatisticsRequest = Message<"nexus.knowledge_retriever.v1.GetStat
  * Use `create(GetStatisticsRequestSchema)` to create a new message.
  */
 export const GetStatisticsRequestSchema: GenMessage<GetStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 9);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 11);
 
 /**
  * How much is known.
@@ -309,7 +379,7 @@ export type GetStatisticsResponse = Message<"nexus.knowledge_retriever.v1.GetSta
  * Use `create(GetStatisticsResponseSchema)` to create a new message.
  */
 export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 10);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 12);
 
 /**
  * The memory: documents in, passages out, ranked over a graph of the entities that they mention.
@@ -328,7 +398,7 @@ export const KnowledgeRetrieverService: GenService<{
     output: typeof PutDocumentsResponseSchema;
   },
   /**
-   * Stores a stream of documents, each as it comes. What was counted in the reply is stored; after an error, send again from the start.
+   * Stores a stream of documents, each as it comes, within the call's deadline (60 s by default). What was counted in the reply is stored; after an error, send again from the start.
    *
    * @generated from rpc nexus.knowledge_retriever.v1.KnowledgeRetrieverService.IngestDocuments
    */
@@ -336,6 +406,17 @@ export const KnowledgeRetrieverService: GenService<{
     methodKind: "client_streaming";
     input: typeof IngestDocumentsRequestSchema;
     output: typeof IngestDocumentsResponseSchema;
+  },
+  /**
+   * Stores a stream of documents and tells, batch by batch, how far it is stored: after an error, go on from there.
+   * Documents are taken as fast as they are stored. It has no deadline of its own, so it serves streams of any length.
+   *
+   * @generated from rpc nexus.knowledge_retriever.v1.KnowledgeRetrieverService.StreamDocuments
+   */
+  streamDocuments: {
+    methodKind: "bidi_streaming";
+    input: typeof StreamDocumentsRequestSchema;
+    output: typeof StreamDocumentsResponseSchema;
   },
   /**
    * Forgets documents with all that only they brought into the graph.
