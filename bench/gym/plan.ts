@@ -172,3 +172,19 @@ export function promoteCanary(service: Service): void {
     edge.caches[0] = edge.caches[1]
   }
 }
+
+/** Where clients come in: `upTo` is the share of them up to and with this entry. */
+export interface Entry {
+  readonly service: number
+  readonly upTo: number
+  readonly deadlineMs: number
+}
+
+export function entriesOf(spec: MeshSpec, { indexOf }: Plan): Entry[] {
+  const total = spec.entries.reduce((sum, entry) => sum + (entry.share ?? 1), 0)
+  let upTo = 0
+  return spec.entries.map(({ service, share, deadlineMs }) => {
+    upTo += (share ?? 1) / total
+    return { service: indexOf.get(service)!, upTo, deadlineMs: deadlineMs ?? Infinity }
+  })
+}
