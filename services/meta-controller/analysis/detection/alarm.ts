@@ -18,25 +18,37 @@ export function alarmProbability({ perWeek, slotMs, metrics }: Budget): number {
   return Math.min(1, (perWeek * slotMs) / (weekMs * Math.max(1, metrics)))
 }
 
-/** One alarm, then silence for `restSlots` values, so that one incident is told once. */
-export class AlarmPolicy {
-  readonly #probability: number
-  readonly #restSlots: number
-  #quiet = 0
+/** How long an alarm silences what follows: so many values, or that share of the values so far where this is more. */
+export interface Rest {
+  readonly slots: number
+  readonly share: number
+}
 
-  constructor(budget: Budget, restSlots: number) {
-    this.#probability = alarmProbability(budget)
-    this.#restSlots = restSlots
+/** One alarm, then silence for the rest period, so that one incident is told once. */
+export class AlarmPolicy {
+  readonly #threshold: number
+  readonly #rest: Rest
+  #seen = 0
+  #quietUntil = 0
+
+  /** `threshold`: the least score, such as -log10 of `alarmProbability`, that is an alarm. */
+  constructor(threshold: number, rest: Rest) {
+    this.#threshold = threshold
+    this.#rest = rest
   }
 
-  /** Whether this p-value raises an alarm. */
-  update(pValue: number): boolean {
-    if (this.#quiet > 0) {
-      this.#quiet -= 1
-      return false
-    }
-    if (!(pValue <= this.#probability)) return false
-    this.#quiet = this.#restSlots
+  /** Whether a score like this would be silenced if it came next. */
+  get resting(): boolean {
+    return this.#seen < this.#quietUntil
+  }
+
+  /** Whether this score raises an alarm. */
+  update(score: number): boolean {
+    const silent = this.resting
+    const place = this.#seen
+    this.#seen += 1
+    if (silent || !(score >= this.#threshold)) return false
+    this.#quietUntil = place + 1 + Math.floor(Math.max(this.#rest.slots, this.#rest.share * place))
     return true
   }
 }

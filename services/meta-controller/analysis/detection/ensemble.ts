@@ -1,40 +1,81 @@
+import { createContextSurprise } from './context.ts'
 import { createCusum } from './cusum.ts'
 import type { Detector } from './detector.ts'
 import { createNeighbourDistance } from './neighbours.ts'
+import { createRangeExcess } from './range-excess.ts'
 import { createRelativeEntropy } from './relative-entropy.ts'
-import { createSeasonalEnvelope } from './seasonal.ts'
+import { createSameTimeDistance } from './same-time.ts'
 import { TailCalibrator } from './tail.ts'
 
 /** `full` has the nearest neighbours too; `fast` is for many series at once. */
 export type Tier = 'full' | 'fast'
 
-const neighbourMemory = 750
+/** One kind of evidence, and how much it counts. */
+export interface Member {
+  readonly name: string
+  readonly create: () => Detector
+  readonly weight: number
+}
+
+const neighbourMemory = 3000
+
+const fastMembers: readonly Member[] = [
+  { name: 'same time, 10', create: () => createSameTimeDistance({ length: 10 }), weight: 0.5 },
+  { name: 'same time, 30', create: () => createSameTimeDistance({ length: 30 }), weight: 0.5 },
+  { name: 'range excess', create: createRangeExcess, weight: 1.5 },
+  { name: 'cusum', create: createCusum, weight: 1 },
+  { name: 'relative entropy', create: createRelativeEntropy, weight: 1 },
+  { name: 'context', create: createContextSurprise, weight: 0.75 },
+]
+
+const neighbourMembers: readonly Member[] = [
+  {
+    name: 'neighbours, 40',
+    create: () => createNeighbourDistance({ length: 40, neighbours: 10, memory: neighbourMemory, apart: 40 }),
+    weight: 1,
+  },
+  {
+    name: 'neighbours, 1',
+    create: () => createNeighbourDistance({ length: 1, neighbours: 20, memory: neighbourMemory, apart: 20 }),
+    weight: 0.5,
+  },
+]
+
+export function membersOf(tier: Tier): readonly Member[] {
+  return tier === 'fast' ? fastMembers : [...fastMembers, ...neighbourMembers]
+}
+
 const mostPerMember = 12
+/** Half of a score comes from the values before: one wild value among calm ones counts half. */
+const smoothing = 0.5
 
 /**
- * The sum of -log10 p over the members, each calibrated by its own tail: unlike detectors add up once they speak of
- * probabilities. 0 during the first 50 values.
+ * A detector whose raw scores have been made -log10 of their probability among those before them, at most 12, and smoothed. 0
+ * while nothing can be told.
  */
-export function createEnsemble(tier: Tier): Detector {
-  const members = membersOf(tier).map((detector) => ({ detector, tail: new TailCalibrator() }))
+export function calibrated(detector: Detector): Detector {
+  const tail = new TailCalibrator()
+  let score = 0
   return {
     update(value, atMs) {
-      let sum = 0
-      for (const { detector, tail } of members) {
-        const pValue = tail.update(detector.update(value, atMs))
-        sum += Math.min(mostPerMember, -Math.log10(pValue))
-      }
-      return sum
+      const raw = detector.update(value, atMs)
+      const now = Number.isNaN(raw) ? 0 : Math.min(mostPerMember, -Math.log10(tail.update(raw)))
+      score += smoothing * (now - score)
+      return score
     },
   }
 }
 
-function membersOf(tier: Tier): Detector[] {
-  const fast = [createSeasonalEnvelope(), createRelativeEntropy(), createCusum()]
-  if (tier === 'fast') return fast
-  return [
-    ...fast,
-    createNeighbourDistance({ lag: 19, neighbours: 27, memory: neighbourMemory }),
-    createNeighbourDistance({ lag: 40, neighbours: 20, memory: neighbourMemory }),
-  ]
+/** The weighted sum over the calibrated members: unlike detectors add up once they speak of probabilities. */
+export function createEnsemble(members: readonly Member[]): Detector {
+  const detectors = members.map(({ create }) => calibrated(create()))
+  const weights = members.map(({ weight }) => weight)
+  return {
+    update(value, atMs) {
+      let sum = 0
+      for (let each = 0; each < detectors.length; each++)
+        sum += (weights[each] as number) * (detectors[each] as Detector).update(value, atMs)
+      return sum
+    },
+  }
 }

@@ -67,12 +67,15 @@ class RelativeEntropy implements Detector {
   }
 }
 
-/** Kullback and Leibler's, with a share never seen taken as a small one. */
+/** Taken as the share of what a hypothesis never saw: it does not fit whoever shows it. */
+const unseen = 1e-9
+
+/** Kullback and Leibler's divergence. */
 function divergence(shares: Float64Array, reference: Float64Array): number {
   let sum = 0
   for (let bin = 0; bin < bins; bin++) {
     const share = shares[bin] as number
-    if (share > 0) sum += share * Math.log(share / Math.max(1e-3, reference[bin] as number))
+    if (share > 0) sum += share * Math.log(share / Math.max(unseen, reference[bin] as number))
   }
   return sum
 }

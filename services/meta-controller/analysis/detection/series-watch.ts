@@ -1,5 +1,5 @@
 import type { Direction } from './anomaly.ts'
-import { createEnsemble, type Tier } from './ensemble.ts'
+import { createEnsemble, membersOf, type Tier } from './ensemble.ts'
 import { SortedWindow } from './sorted-window.ts'
 import { TailCalibrator } from './tail.ts'
 
@@ -26,7 +26,7 @@ export class SeriesWatch {
   readonly #values = new SortedWindow(memory)
 
   constructor({ tier = 'full', direction = 'both' }: { tier?: Tier; direction?: Direction }) {
-    this.#ensemble = createEnsemble(tier)
+    this.#ensemble = createEnsemble(membersOf(tier))
     this.#direction = direction
   }
 

@@ -6,6 +6,9 @@ const memory = 8000
 export const leastForTail = 50
 const refitEvery = 25
 const tailShare = 0.02
+/** While there are few scores, so many of them make up the tail, but at most a fifth of all. */
+const excessesWanted = 40
+const widestTail = 0.2
 const leastExcesses = 10
 const shapeRange = [-0.2, 0.45] as const
 
@@ -58,7 +61,9 @@ export class TailCalibrator {
 
   #fit(): Tail | undefined {
     const count = this.#scores.size
-    const threshold = this.#scores.quantile(1 - tailShare)
+    const threshold = this.#scores.quantile(
+      1 - Math.max(tailShare, Math.min(widestTail, excessesWanted / count)),
+    )
     const first = this.#scores.countBelow(threshold)
     let sum = 0
     let squares = 0

@@ -1,4 +1,4 @@
-import { AlarmPolicy } from './alarm.ts'
+import { AlarmPolicy, alarmProbability } from './alarm.ts'
 import { type Direction, scoreOf } from './anomaly.ts'
 import { CountWatch } from './count-watch.ts'
 import type { Count } from './counts.ts'
@@ -59,7 +59,8 @@ export function createServiceWatch(options: WatchOptions): ServiceWatch {
   const { budgetPerWeek, slotMs, metrics } = options
   const streams = metrics.map((metric) => ({ metric, stream: streamOf(metric) }))
   const restSlots = options.restSlots ?? Math.ceil(restMs / slotMs)
-  const policy = new AlarmPolicy({ perWeek: budgetPerWeek, slotMs, metrics: 1 }, restSlots)
+  const probability = alarmProbability({ perWeek: budgetPerWeek, slotMs, metrics: 1 })
+  const policy = new AlarmPolicy(scoreOf(probability), { slots: restSlots, share: 0 })
   return {
     update(readings, atMs) {
       const verdicts = streams.map(({ metric, stream }) => {
