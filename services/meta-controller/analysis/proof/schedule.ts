@@ -35,6 +35,12 @@ interface Span {
 }
 
 function encodeChange(script: Script, change: Change): Span {
+  const { id, earliestStartS, latestStartS } = change
+  // What follows from a contradiction is no proof.
+  if (earliestStartS > latestStartS)
+    throw new Unprovable(
+      `${id} starts at ${earliestStartS} s at the earliest and ${latestStartS} s at the latest`,
+    )
   const start = script.real(
     `start of ${change.id}`,
     numeral(change.latestStartS, `latest start of ${change.id}`),

@@ -72,7 +72,10 @@ export class Script {
     return symbol
   }
 
+  /** A whole number within bounds. Throws Unprovable where nothing is: what follows from a contradiction is no proof. */
   whole(name: string, least: Term, most: Term): Term {
+    if (BigInt(least) > BigInt(most))
+      throw new Unprovable(`${name} is to be at least ${least} and at most ${most}`)
     const symbol = this.#declare(name, 'Int')
     this.assert(`(<= ${least} ${symbol} ${most})`)
     return symbol
