@@ -53,6 +53,13 @@ test('a change that is as good is promoted step by step, and no call fails meanw
     ),
   )
   assert.match(ended.reason, /canary 0 of \d+ failed, stable 0 of \d+: .* is allowed/)
+  assert.deepEqual([...new Set(ended.slots.map((slot) => slot.weight))], [30, 50, 100])
+  assert.ok(ended.slots.every(({ canary }) => (canary?.requests ?? 0) > 0 && (canary?.p95Ms ?? 0) > 0))
+  assert.ok(ended.trafficBeganAt)
+  assert.deepEqual(
+    ended.calibration?.burstiness.map(({ name }) => name),
+    ['errors', 'refusals', 'latency-p50', 'latency-p95', 'latency-p99'],
+  )
   const [target] = (await deployer.client.listTargets({})).targets
   assert.deepEqual([target?.stableCommit, target?.canaryCommit, target?.ready], [change.commit, '', true])
   await eventually('the old version being gone', async () => {
@@ -77,6 +84,25 @@ test('a canary that answers with gRPC errors under HTTP 200 is aborted within se
   const [target] = (await deployer.client.listTargets({})).targets
   assert.deepEqual([target?.stableCommit, target?.canaryWeight], [bench.baseCommit, 0])
   assert.match(await deployer.registry.metrics(), /nexus_canary_weight\{target="shop"\} 0/)
+})
+
+test('a canary that breaks when it has all the traffic is aborted, and stable has it back', async () => {
+  const rollout = 'steps: [{weight: 30, min_seconds: 1}], max_seconds: 60, watch_seconds: 30'
+  const { bench, deployer } = await openShop(shopFiles({ rollout }))
+  const { statuses } = traffic(bench, 300)
+  // The watch compares with what stable did before.
+  await eventually('some past', () => (statuses[0] ?? 0) > 300 * 12, 40_000)
+  const files = shopFiles({ rollout, behaviour: 'overloaded' })
+  const { request } = await proposeChange(bench, { changeId: 'full', files })
+  const { deployment } = await deployer.client.startDeployment(request)
+  const states = new Set<DeploymentState>()
+  const ended = await untilEnded(deployer.client, deployment!.id, ({ state }) => states.add(state))
+  assert.ok(states.has(DeploymentState.WATCHING))
+  assert.equal(ended.state, DeploymentState.ABORTED, ended.reason)
+  assert.match(ended.reason, /^with all the traffic \d+ of \d+ failed, where stable had at most/)
+  assert.ok(ended.slots.some(({ weight, canary }) => weight === 100 && (canary?.errors ?? 0) > 0))
+  const [target] = (await deployer.client.listTargets({})).targets
+  assert.deepEqual([target?.stableCommit, target?.canaryWeight], [bench.baseCommit, 0])
 })
 
 test('a canary that refuses everything is aborted, though not found is no error', async () => {

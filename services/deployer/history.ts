@@ -1,8 +1,10 @@
+import type { Clock } from '../platform/clock.ts'
 import type { PastArm } from './judge/calibration.ts'
 import { type ArmCounts, addCounts, armCounts, noCounts, subtractCounts } from './judge/slot.ts'
 import { judgeBoundsMs } from './splitter/bounds.ts'
 import type { SplitterCounts } from './splitter/control.ts'
 
+const readMs = 1_000
 /** So much is put together: bursts that are shorter than this are not told apart. */
 const slotSeconds = 5
 /** An hour. */
@@ -24,6 +26,15 @@ interface Version {
 export class History {
   readonly #versions = new Map<string, Version>()
   #lastMs: number | undefined
+
+  /** Reads once a second until the signal; a reading that fails is passed over. */
+  async follow(read: () => Promise<SplitterCounts>, clock: Clock, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const counts = await read().catch(() => undefined)
+      if (counts) this.record(counts, clock.monotonicMs())
+      await clock.sleep(readMs, signal).catch(() => undefined)
+    }
+  }
 
   /** Takes in a reading; versions that are not in it any more are forgotten. */
   record(counts: SplitterCounts, monotonicMs: number): void {

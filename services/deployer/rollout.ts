@@ -15,6 +15,7 @@ import {
   type Judge,
   type Judgement,
   observe,
+  recalibrate,
 } from './judge/judge.ts'
 import type { Slot } from './judge/slot.ts'
 import { type Alarm, alarmsOf, beginWatch, observeWatch, type Watch } from './judge/watch.ts'
@@ -29,6 +30,9 @@ import { isWarm, nextMove, type Standing } from './steps.ts'
 /** The judge looks once a second; a slot is never shorter. */
 const lookMs = 1_000
 const defaultLatencyTolerance = 0.25
+/** Less of stable's past tells nothing of bursts; from so much on, more of it is not waited for. */
+const leastPastSeconds = 60
+const enoughPastSeconds = 1_800
 
 export interface RolloutOptions {
   readonly deploymentId: string
@@ -112,7 +116,9 @@ class Run {
   readonly #wakeUp = () => this.#wake.abort()
   readonly #startMs: number
   readonly #comparison = new Comparison()
+  /** As it was before the canary had traffic. */
   readonly #calibration: Calibration
+  #calibratedSeconds: number
   readonly #tolerance: number
   #canaryExit: Exit | undefined
   #judge: Judge
@@ -134,6 +140,7 @@ class Run {
     })
     options.abort.addEventListener('abort', this.#wakeUp, { once: true })
     this.#calibration = calibrateJudge(target.pastOf(target.stableCommit), judgeBoundsMs)
+    this.#calibratedSeconds = this.#calibration.seconds
     this.#tolerance = rollout.latencyTolerance ?? defaultLatencyTolerance
     this.#judge = beginJudge({
       alpha: rollout.alpha,
@@ -221,6 +228,18 @@ class Run {
     this.#canaryRequests += slot.canary.requests
     this.#compare(slot, this.#options.rollout.steps[this.#step]!.weight)
     this.#judge = observe(this.#judge, slot, isWarm(this.#standing()))
+    this.#recalibrate()
+  }
+
+  /** When stable's past has doubled since the last time, until there is enough of it. */
+  #recalibrate(): void {
+    const { target } = this.#options
+    const past = target.pastOf(target.stableCommit)
+    const seconds = past.reduce((sum, slot) => sum + slot.seconds, 0)
+    const isDue = seconds >= Math.max(leastPastSeconds, 2 * this.#calibratedSeconds)
+    if (!isDue || this.#calibratedSeconds >= enoughPastSeconds) return
+    this.#calibratedSeconds = seconds
+    this.#judge = recalibrate(this.#judge, calibrateJudge(past, judgeBoundsMs))
   }
 
   #compare(slot: Required<Slot>, weight: number): void {

@@ -4,10 +4,13 @@ import git from 'isomorphic-git'
 // A target for tests: a gRPC server of thirty lines on grpc-js, and changes to it.
 
 /** How the shop answers. Each is a change of one line of its source. */
-export type Behaviour = 'well' | 'failing' | 'dying' | 'not starting' | 'refusing'
+export type Behaviour = 'well' | 'overloaded' | 'failing' | 'dying' | 'not starting' | 'refusing'
 
 const behaviours: Readonly<Record<Behaviour, string>> = {
   well: 'const answer = (call, reply) => reply(null, call.request)',
+  // Good for some 150 calls in a second.
+  overloaded:
+    "let calls = 0\nsetInterval(() => { calls = 0 }, 1000).unref()\nconst answer = (call, reply) => ++calls < 150 ? reply(null, call.request) : reply({ code: 14, details: 'full' })",
   // gRPC errors come under HTTP 200.
   failing:
     "let calls = 0\nconst answer = (call, reply) => ++calls % 4 ? reply(null, call.request) : reply({ code: 13, details: 'broken' })",

@@ -52,6 +52,8 @@ const leastChance = 1e-4
 /** A fluctuation below this standard deviation of the logarithm is none. */
 const leastDeviation = 0.02
 const maxPlaces = 400
+/** Likelihoods are held above this part of the greatest, so that what the null thinks impossible can be divided by. */
+const leastLikelihood = 1e-200
 /** Wealth is held below this, far above what any verdict needs. */
 const maxWealth = 1e100
 
@@ -151,6 +153,25 @@ export function copyFilter(filter: BurstFilter): BurstFilter {
   return { ...filter, belief: belief.slice(), wealth: wealth.slice(), totals: totals.slice() }
 }
 
+/**
+ * The same bets, with what they are worth now, under another prior. Allowed at any time, as long as the prior comes from what was
+ * seen before: each slot's evidence is fair under the prior that was in force when it came. What is believed of the burst at hand is
+ * lost, so it should be seldom.
+ */
+export function withPrior(filter: BurstFilter, prior: BurstPrior): BurstFilter {
+  const { stakes, shifts, onsetPerSecond, maxLnGain, totals, waiting } = filter
+  const perStep = Math.round(latticeStep / filter.prior.spacing)
+  const alternatives = stakes.map((stake, row) => ({ stake, steps: shifts[row]! / perStep }))
+  const next = beginFilter({ alternatives, waiting, onsetPerSecond, maxLnGain }, prior)
+  const places = prior.chances.length
+  for (let row = 0; row < totals.length; row++) {
+    for (let place = 0; place < places; place++)
+      next.wealth[row * places + place] = totals[row]! * prior.chances[place]!
+  }
+  next.totals.set(totals)
+  return next
+}
+
 /** Natural logarithm of the evidence: what the stakes are worth now. */
 export function lnWealth({ stakes, totals, waiting }: BurstFilter): number {
   let sum = waiting
@@ -222,7 +243,8 @@ function readLikelihoods(
     likelihoods[point] = value
     if (value > largest) largest = value
   }
-  for (const point of points) likelihoods[point] = Math.exp(likelihoods[point]! - largest)
+  for (const point of points)
+    likelihoods[point] = Math.max(leastLikelihood, Math.exp(likelihoods[point]! - largest))
 }
 
 /** Multiplies a row by the likelihoods of its places and by a factor, and gives the sum. */

@@ -8,6 +8,7 @@ import {
   observeRatio,
   type RatioProcess,
   type RatioSlot,
+  recalibrateRatio,
 } from './ratio-process.ts'
 import { isShownBelow, upperLimit } from './share-evidence.ts'
 import { beginSlices, findSlices, lnMeanEvidence, observeSlices, type Slices } from './slices.ts'
@@ -73,6 +74,16 @@ export function cautious({ variance, burstSeconds }: Burstiness, least = 0): Bur
 /** The burstiness that is likelier than not: what it allows for before it calls a canary not worse. */
 export function likely({ likelyVariance, burstSeconds }: Burstiness): BurstPrior {
   return ratioPrior({ canary: likelyVariance, stable: likelyVariance }, burstSeconds)
+}
+
+/** With what is known of stable's burstiness by now. The slices stay as they began. */
+export function recalibrateFailures(failures: Failures, burstiness: Burstiness): Failures {
+  return {
+    ...failures,
+    options: { ...failures.options, burstiness },
+    worse: recalibrateRatio(failures.worse, cautious(burstiness)),
+    notWorse: recalibrateRatio(failures.notWorse, likely(burstiness)),
+  }
 }
 
 export function observeFailures(failures: Failures, slot: Slot): Failures {

@@ -5,6 +5,7 @@ import {
   judgeFailures,
   lnFailureEvidence,
   observeFailures,
+  recalibrateFailures,
   sumStake,
 } from './failures.ts'
 import type { Finding, QuestionName } from './finding.ts'
@@ -16,6 +17,7 @@ import {
   judgeSlowness,
   observeReference,
   observeSlowness,
+  recalibrateSlowness,
   type Slowness,
 } from './slowness.ts'
 
@@ -100,6 +102,16 @@ export function beginJudge(options: JudgeOptions): Judge {
     return beginSlowness(own, latencies)
   })
   return { alpha, errors: failures('errors'), refusals: failures('refusals'), slowness }
+}
+
+/** The judge with what is known of stable's burstiness by now: where the past was short, the rollout's own time tells more. */
+export function recalibrate(judge: Judge, { burstiness }: Calibration): Judge {
+  return {
+    ...judge,
+    errors: recalibrateFailures(judge.errors, burstiness.errors),
+    refusals: recalibrateFailures(judge.refusals, burstiness.refusals),
+    slowness: judge.slowness.map((one) => recalibrateSlowness(one, burstiness[one.options.name])),
+  }
 }
 
 /** The judge at a new weight. */

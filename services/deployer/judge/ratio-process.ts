@@ -7,6 +7,7 @@ import {
   copyFilter,
   lnWealth,
   steady,
+  withPrior,
 } from './burst-filter.ts'
 
 /**
@@ -82,6 +83,11 @@ export function betOnNotWorse(
 /** A process with bets of one's own. */
 export function begin(nullRatio: number, bets: Bets, prior: BurstPrior): RatioProcess {
   return { nullRatio, filter: beginFilter(bets, prior) }
+}
+
+/** The process with what it is worth now, under another prior of bursts. */
+export function recalibrateRatio(process: RatioProcess, prior: BurstPrior): RatioProcess {
+  return { ...process, filter: withPrior(process.filter, prior) }
 }
 
 /** The process after one more slot. A slot in which only one arm had requests says nothing. */

@@ -1,6 +1,7 @@
+import { type Calibration, calibrateJudge } from './calibration.ts'
 import type { Judge, JudgeVerdict } from './judge.ts'
 import { beginJudge, decide, observe } from './judge.ts'
-import type { ArmCounts } from './slot.ts'
+import { type ArmCounts, addCounts } from './slot.ts'
 
 /** How requests of one arm behave in second `second`. */
 export interface ArmModel {
@@ -20,13 +21,23 @@ export interface RolloutModel {
 export const boundsMs = Array.from({ length: 80 }, (_, index) => 0.5 * 1.12 ** index)
 export const judgeOptions = { alpha: 0.01, allowedErrorShare: 0.01, latencyTolerance: 0.25, boundsMs }
 
+/** Ten minutes of a stable version's past under the same traffic, in slots of five seconds. */
+export function calibrated(model: RolloutModel, random: () => number): Calibration {
+  const past = Array.from({ length: 120 }, () => {
+    const seconds = Array.from({ length: 5 }, () => slotOf({ ...model, canaryShare: () => 0 }, 0, random)[0])
+    return { seconds: 5, arm: seconds.reduce(addCounts) }
+  })
+  return calibrateJudge(past, boundsMs)
+}
+
 /** Runs one rollout, looking every second, until the judge shows something, or only until it calls the canary worse. */
 export function simulateRollout(
   model: RolloutModel,
   random: () => number,
   stopAt: 'any verdict' | 'worse' = 'any verdict',
+  calibration?: Calibration,
 ): { verdict: JudgeVerdict; seconds: number; judge: Judge } {
-  let judge = beginJudge(judgeOptions)
+  let judge = beginJudge({ ...judgeOptions, ...(calibration && { calibration }) })
   for (let second = 0; second < model.seconds; second++) {
     const [stable, canary] = slotOf(model, second, random)
     judge = observe(judge, { stable, canary }, second >= 3)

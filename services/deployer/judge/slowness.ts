@@ -10,7 +10,14 @@ import {
   quantileMs,
   slowerThan,
 } from './quantile.ts'
-import { betOnNotWorse, betOnWorse, lnEvidence, observeRatio, type RatioProcess } from './ratio-process.ts'
+import {
+  betOnNotWorse,
+  betOnWorse,
+  lnEvidence,
+  observeRatio,
+  type RatioProcess,
+  recalibrateRatio,
+} from './ratio-process.ts'
 
 /** Slow requests come in bursts (a collection, a queue), so a slot gives at most this part of what a verdict needs. */
 const slotShare = 1 / 3
@@ -73,6 +80,16 @@ export function beginSlowness(options: SlownessOptions, reference: Latencies): S
 export function beginSlownessStep(slowness: Slowness): Slowness {
   const none = noLatencies(slowness.reference.bounds)
   return { ...slowness, stable: none, canary: none }
+}
+
+/** With what is known of stable's burstiness by now. */
+export function recalibrateSlowness(slowness: Slowness, burstiness: Burstiness): Slowness {
+  return {
+    ...slowness,
+    options: { ...slowness.options, burstiness },
+    worse: recalibrateRatio(slowness.worse, cautious(burstiness, leastVariance)),
+    notWorse: recalibrateRatio(slowness.notWorse, likely(burstiness)),
+  }
 }
 
 /** Takes a slot of stable into the reference only: before the canary has traffic, and while it warms up. */

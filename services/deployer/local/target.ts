@@ -24,7 +24,6 @@ const steadyMs = 60_000
 const drainMs = 5_000
 const drainPollMs = 100
 const healthTimeoutMs = 500
-const historyReadMs = 1_000
 
 export interface LocalTargetOptions {
   readonly name: string
@@ -97,7 +96,7 @@ export class LocalTarget {
   /** Begins to bring the target up, in the background. */
   start(): void {
     this.#work = this.#bringUp()
-    void this.#remember()
+    void this.#history.follow(() => this.read(), this.#options.clock, this.#closing.signal)
   }
 
   /** Ends everything that runs; idempotent. */
@@ -216,16 +215,6 @@ export class LocalTarget {
     if (!old) return
     this.#retiringCommit = old.commit
     this.#work = this.#work.then(() => this.#retire(old)).catch(() => undefined)
-  }
-
-  /** Reads the splitter once a second, for as long as the target is open. */
-  async #remember(): Promise<void> {
-    const { clock } = this.#options
-    while (!this.#closing.signal.aborted) {
-      const counts = await this.read().catch(() => undefined)
-      if (counts) this.#history.record(counts, clock.monotonicMs())
-      await clock.sleep(historyReadMs, this.#closing.signal).catch(() => undefined)
-    }
   }
 
   async #bringUp(): Promise<void> {
