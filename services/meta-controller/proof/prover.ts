@@ -4,6 +4,8 @@ import { symbolOf } from '../analysis/proof/script.ts'
 import { SolverProcess, type SolverProgram } from './solver-process.ts'
 
 export interface ProverSettings {
+  /** Until the solver is there; 15 s without it. */
+  readonly startTimeoutMs?: number
   /** For one obligation; 10 s without it. */
   readonly timeoutMs?: number
   /** For all obligations of one call; 60 s without it. */
@@ -12,6 +14,8 @@ export interface ProverSettings {
   readonly maxMemoryBytes?: number
   /** The solver's process is ended when nothing was asked for so long; 30 s without it. */
   readonly idleMs?: number
+  /** The solver's process is replaced after so many obligations; 2000 without it. */
+  readonly maxQuestions?: number
   readonly program?: SolverProgram
 }
 
@@ -23,15 +27,17 @@ export interface Prover {
   prove(obligations: readonly Obligation[], signal: AbortSignal): Promise<Verdict[]>
   /** Ends the solver's process. Idempotent. */
   close(): Promise<void>
+  /** The process of the solver, while there is one. */
+  readonly solverPid: number | undefined
 }
 
-const startTimeoutMs = 15_000
+const defaultStartTimeoutMs = 15_000
 const defaultTimeoutMs = 10_000
 const defaultMaxTotalMs = 60_000
 const defaultMaxMemoryBytes = 500 * 2 ** 20
 const defaultIdleMs = 30_000
 /** A solver is replaced after so many questions, or when it has grown so large: its memory never shrinks. */
-const maxQuestions = 2000
+const defaultMaxQuestions = 2000
 const recycleShare = 0.8
 const maxAtOnce = 100
 /** A call that has ended so many solvers gets no further one. */
@@ -51,6 +57,10 @@ class ProcessProver implements Prover {
 
   constructor(settings: ProverSettings) {
     this.#settings = settings
+  }
+
+  get solverPid(): number | undefined {
+    return this.#solver?.pid
   }
 
   prove(obligations: readonly Obligation[], signal: AbortSignal): Promise<Verdict[]> {
@@ -115,7 +125,13 @@ class ProcessProver implements Prover {
   }
 
   #usable(): SolverProcess {
-    const { timeoutMs = defaultTimeoutMs, maxMemoryBytes = defaultMaxMemoryBytes, program } = this.#settings
+    const {
+      startTimeoutMs = defaultStartTimeoutMs,
+      timeoutMs = defaultTimeoutMs,
+      maxMemoryBytes = defaultMaxMemoryBytes,
+      maxQuestions = defaultMaxQuestions,
+      program,
+    } = this.#settings
     const solver = this.#solver
     const isWorn =
       solver !== undefined &&

@@ -63,6 +63,10 @@ export class SolverProcess {
     this.#unref()
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** How many questions it was asked. */
   get asked(): number {
     return this.#asked

@@ -11,21 +11,35 @@ const memoryMiB = '384'
  * a thread, and starting one for each question takes longer than most proofs.
  */
 const maxWork = 2_000_000
-const bounded = `(set-option :rlimit ${maxWork})`
 
-type Evaluate = (script: string) => string
+/** Z3 with one context; `renew` begins a new one, since a context in which something went wrong may stay so. */
+interface Solver {
+  evaluate(script: string): string
+  renew(): void
+}
 
 /** Errors: of a package that is not there, or whose WebAssembly does not start. */
-async function load(): Promise<Evaluate> {
+async function load(): Promise<Solver> {
   const { init } = await import('z3-solver')
   // Whatever Z3 prints must not get between the answers.
   const { Z3, em } = await init({ print: () => undefined, printErr: () => undefined })
   Z3.global_param_set('memory_max_size', memoryMiB)
-  const config = Z3.mk_config()
-  const context = Z3.mk_context(config)
-  Z3.del_config(config)
-  return (script) =>
+  const begin = () => {
+    const config = Z3.mk_config()
+    const context = Z3.mk_context(config)
+    Z3.del_config(config)
+    return context
+  }
+  let context = begin()
+  const evaluate = (script: string) =>
     String(em.ccall('Z3_eval_smtlib2_string', 'string', ['number', 'string'], [context, script]))
+  const renew = () => {
+    Z3.del_context(context)
+    context = begin()
+    evaluate(`(set-option :rlimit ${maxWork})`)
+  }
+  renew()
+  return { evaluate, renew }
 }
 
 function report(message: SolverReport): void {
@@ -33,29 +47,28 @@ function report(message: SolverReport): void {
 }
 
 /** The script is run word for word, in a scope that the next question takes away. */
-function answer(evaluate: Evaluate, { id, script, terms }: SolverQuestion): void {
+function answer(solver: Solver, { id, script, terms }: SolverQuestion): void {
   const started = performance.now()
-  const output = evaluate(`(push)\n${script}`)
+  const output = solver.evaluate(`(push)\n${script}`)
   const wanted = output.trim() === 'sat' && terms.length > 0
-  const values = wanted ? evaluate(`(get-value (${terms.join(' ')}))`) : ''
+  const values = wanted ? solver.evaluate(`(get-value (${terms.join(' ')}))`) : ''
   const ms = performance.now() - started
   report({ kind: 'answer', id, output, values, ms })
-  const isPlain = ['sat', 'unsat'].includes(output.trim())
-  evaluate(isPlain ? '(pop)' : `(reset)\n${bounded}`)
+  if (['sat', 'unsat'].includes(output.trim())) solver.evaluate('(pop)')
+  else solver.renew()
 }
 
 async function main(): Promise<void> {
-  let evaluate: Evaluate
+  let solver: Solver
   try {
-    evaluate = await load()
+    solver = await load()
   } catch (error) {
     report({ kind: 'absent', reason: error instanceof Error ? error.message : String(error) })
     return
   }
-  evaluate(bounded)
   report({ kind: 'ready' })
   for await (const line of createInterface({ input: process.stdin })) {
-    answer(evaluate, JSON.parse(line) as SolverQuestion)
+    answer(solver, JSON.parse(line) as SolverQuestion)
   }
 }
 
