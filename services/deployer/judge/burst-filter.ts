@@ -196,40 +196,36 @@ export function advance(
   filter.waiting -= put
   if (lnLikelihood) readLikelihoods(filter, lnLikelihood)
   else likelihoods.fill(1)
-  mix(belief, 0, prior.chances, renewed, 1, undefined, 0)
-  for (let row = 0; row < shifts.length; row++) {
-    mix(wealth, row * places, prior.chances, renewed, totals[row]!, belief, put)
-    totals[row]! += put
-  }
-  if (!lnLikelihood) return
-  const predicted = multiply(belief, 0, places, likelihoods, prior.first - lowest, 1)
-  scale(belief, 0, places, 1 / predicted)
+  const scaling = 1 / believe(filter, renewed)
   const maxGain = Math.exp(filter.maxLnGain)
+  const kept = 1 - renewed
   for (let row = 0; row < shifts.length; row++) {
+    const at = row * places
     const from = prior.first + shifts[row]! - lowest
-    const sum = multiply(wealth, row * places, places, likelihoods, from, 1 / predicted)
-    const most = Math.min(totals[row]! * maxGain, maxWealth)
+    const gain = renewed * totals[row]!
+    let sum = 0
+    for (let place = 0; place < places; place++) {
+      const mixed = kept * wealth[at + place]! + gain * prior.chances[place]! + put * belief[place]!
+      const value = mixed * likelihoods[from + place]! * scaling
+      wealth[at + place] = value
+      sum += value
+    }
+    const most = Math.min((totals[row]! + put) * maxGain, maxWealth)
     totals[row] = Math.min(sum, most)
-    if (sum > most) scale(wealth, row * places, places, most / sum)
+    if (sum > most) scale(wealth, at, places, most / sum)
   }
+  const from = prior.first - lowest
+  for (let place = 0; place < places; place++) belief[place]! *= likelihoods[from + place]! * scaling
 }
 
-/** A part of the row is drawn anew, and what is put in is added on the belief. */
-function mix(
-  values: Float64Array,
-  at: number,
-  chances: Float64Array,
-  renewed: number,
-  total: number,
-  belief: Float64Array | undefined,
-  put: number,
-): void {
-  if (renewed === 0 && put === 0) return
-  const [kept, gain] = [1 - renewed, renewed * total]
-  for (let place = 0; place < chances.length; place++) {
-    const added = belief ? put * belief[place]! : 0
-    values[at + place] = kept * values[at + place]! + gain * chances[place]! + added
+/** Bursts end and begin in the belief; gives the likelihood that the null gave to the slot. */
+function believe({ prior, belief, likelihoods, lowest }: BurstFilter, renewed: number): number {
+  let predicted = 0
+  for (let place = 0; place < belief.length; place++) {
+    belief[place] = (1 - renewed) * belief[place]! + renewed * prior.chances[place]!
+    predicted += belief[place]! * likelihoods[prior.first - lowest + place]!
   }
+  return predicted
 }
 
 /** At the places that the null or an alternative can be at. */
@@ -245,24 +241,6 @@ function readLikelihoods(
   }
   for (const point of points)
     likelihoods[point] = Math.max(leastLikelihood, Math.exp(likelihoods[point]! - largest))
-}
-
-/** Multiplies a row by the likelihoods of its places and by a factor, and gives the sum. */
-function multiply(
-  values: Float64Array,
-  at: number,
-  places: number,
-  by: Float64Array,
-  from: number,
-  factor: number,
-): number {
-  let sum = 0
-  for (let place = 0; place < places; place++) {
-    const value = values[at + place]! * by[from + place]! * factor
-    values[at + place] = value
-    sum += value
-  }
-  return sum
 }
 
 function scale(values: Float64Array, at: number, places: number, by: number): void {
