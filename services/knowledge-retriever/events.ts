@@ -2,6 +2,7 @@ import { trace } from '@opentelemetry/api'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Log } from '../platform/log.ts'
 import type { Knowledge, PutResult } from './knowledge.ts'
+import type { MergedName } from './store.ts'
 
 /** What the service tells about itself: each function is one thing that happened. */
 export interface KnowledgeEvents {
@@ -11,6 +12,15 @@ export interface KnowledgeEvents {
   stored(results: readonly PutResult[]): void
   /** Documents were forgotten. */
   deleted(count: number): void
+  /** Two names mean the same from now on. */
+  merged(names: MergedName): void
+  /** A merged name stands for itself again. */
+  split(alias: string): void
+  /** The snapshot was written, or could not be; the store has everything, so a start without it is only slower. */
+  snapshotWritten(bytes: number, durationMs: number): void
+  snapshotFailed(error: unknown): void
+  /** The snapshot could not be used: the graph is built from the documents. */
+  snapshotNotUsed(reason: string): void
   /** A question was looked up. */
   retrieved(passages: number): void
   /** A call ended because the store does not answer, or refuses to. */
@@ -19,23 +29,7 @@ export interface KnowledgeEvents {
 
 /** Registers the service's metrics. */
 export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEvents {
-  const documents = new Counter({
-    name: 'nexus_documents_total',
-    help: 'Documents offered or deleted, by what became of them.',
-    labelNames: ['outcome'],
-    registers: [registry],
-  })
-  const retrievals = new Counter({
-    name: 'nexus_retrievals_total',
-    help: 'Questions looked up, by whether any passage was found.',
-    labelNames: ['outcome'],
-    registers: [registry],
-  })
-  const failures = new Counter({
-    name: 'nexus_knowledge_store_failures_total',
-    help: 'Calls that ended because the store of the knowledge was not available.',
-    registers: [registry],
-  })
+  const { documents, retrievals, failures } = countersIn(registry)
   let opened: Knowledge | undefined
   new Gauge({
     name: 'nexus_known_documents',
@@ -53,6 +47,7 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
         documents: count,
         passages,
         entities,
+        read: knowledge.changes,
         duration_ms: Math.round(durationMs),
       })
     },
@@ -68,6 +63,18 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
       log.info('documents_deleted', { count })
       trace.getActiveSpan()?.addEvent('documents_deleted', { count })
     },
+    merged: (names) => {
+      log.info('names_merged', { ...names })
+      trace.getActiveSpan()?.addEvent('names_merged', { ...names })
+    },
+    split: (alias) => {
+      log.info('name_split', { alias })
+      trace.getActiveSpan()?.addEvent('name_split', { alias })
+    },
+    snapshotWritten: (bytes, durationMs) =>
+      log.info('knowledge_snapshot_written', { bytes, duration_ms: Math.round(durationMs) }),
+    snapshotFailed: (error) => log.warn('knowledge_snapshot_failed', { error }),
+    snapshotNotUsed: (reason) => log.info('knowledge_snapshot_not_used', { reason }),
     retrieved: (passages) => {
       retrievals.inc({ outcome: passages > 0 ? 'found' : 'not_found' })
       log.debug('passages_retrieved', { passages })
@@ -79,4 +86,25 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
       trace.getActiveSpan()?.addEvent('knowledge_store_unavailable')
     },
   }
+}
+
+function countersIn(registry: Registry) {
+  const documents = new Counter({
+    name: 'nexus_documents_total',
+    help: 'Documents offered or deleted, by what became of them.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const retrievals = new Counter({
+    name: 'nexus_retrievals_total',
+    help: 'Questions looked up, by whether any passage was found.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const failures = new Counter({
+    name: 'nexus_knowledge_store_failures_total',
+    help: 'Calls that ended because the store of the knowledge was not available.',
+    registers: [registry],
+  })
+  return { documents, retrievals, failures }
 }

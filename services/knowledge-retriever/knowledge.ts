@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { batchById, identify, type OfferedDocument, prepareAll, writtenFrom } from './documents.ts'
+import type { EntityKey } from './entities.ts'
 import { KnowledgeGraph } from './graph.ts'
+import { checkMerge } from './merging.ts'
 import type { PreparedDocument } from './prepare.ts'
 import { type Found, retrieve } from './retrieve.ts'
+import type { KnowledgeImage } from './snapshot-file.ts'
 import {
   type DocumentStore,
   StaleRevisionError,
@@ -45,23 +48,32 @@ const noChange: StoreChange = { deleted: [], stored: [], merged: [], split: [] }
  */
 export class Knowledge {
   readonly #store: DocumentStore
-  readonly #graph = new KnowledgeGraph()
+  readonly #graph: KnowledgeGraph
   /** Of every document in the graph. */
-  readonly #hashes = new Map<string, string>()
+  readonly #hashes: Map<string, string>
+  readonly #merged: Map<EntityKey, EntityKey>
   readonly #turns = new Turns(maxWaiting)
   #revision = -1
+  /** Documents put into the graph or taken out since it was opened. */
+  #changes = 0
   /** A change failed, and nobody knows whether it was made. */
   #inDoubt = true
   #lastLook: Promise<void> = Promise.resolve()
   #nextLook: Promise<void> | undefined
 
-  private constructor(store: DocumentStore) {
+  private constructor(store: DocumentStore, image: KnowledgeImage | undefined) {
     this.#store = store
+    this.#graph = image === undefined ? new KnowledgeGraph() : KnowledgeGraph.load(image.graph)
+    this.#hashes = new Map(image?.hashes)
+    this.#merged = new Map(image?.merged)
   }
 
-  /** Reads all documents of the store into the graph: a few thousand a second. */
-  static async open(store: DocumentStore): Promise<Knowledge> {
-    const knowledge = new Knowledge(store)
+  /**
+   * Reads the documents of the store into the graph, a few thousand a second; of those in the image only what has changed
+   * since. Errors: SnapshotError when the image cannot be read.
+   */
+  static async open(store: DocumentStore, image?: KnowledgeImage): Promise<Knowledge> {
+    const knowledge = new Knowledge(store, image)
     await knowledge.#turns.run(() => knowledge.#catchUp())
     return knowledge
   }
@@ -84,6 +96,34 @@ export class Knowledge {
     )
   }
 
+  /** Lets `alias` mean the same as `name`, until it is split off again. Gives false when it does already. Errors: MergeRefusedError. */
+  async merge(alias: EntityKey, name: EntityKey): Promise<boolean> {
+    return await this.#turns.run(() =>
+      this.#make(async () => {
+        const isNew = this.#merged.get(alias) !== name
+        if (isNew) checkMerge(this.#merged, { alias, name })
+        const change = { ...noChange, merged: isNew ? [{ alias, name }] : [] }
+        return { change, prepared: [], result: () => isNew }
+      }),
+    )
+  }
+
+  /** Lets an alias stand for itself again, as if it had never been merged. Gives false when it was not. */
+  async split(alias: EntityKey): Promise<boolean> {
+    return await this.#turns.run(() =>
+      this.#make(async () => {
+        const split = this.#merged.has(alias) ? [alias] : []
+        return { change: { ...noChange, split }, prepared: [], result: () => split.length > 0 }
+      }),
+    )
+  }
+
+  /** Which aliases mean the same as which name. */
+  async mergedNames(): Promise<ReadonlyMap<EntityKey, EntityKey>> {
+    await this.#look()
+    return this.#merged
+  }
+
   /** The passages that answer a question best, and the revision that they are of. */
   async retrieve(question: string, limit: number): Promise<{ found: Found[]; revision: number }> {
     await this.#look()
@@ -98,6 +138,18 @@ export class Knowledge {
   /** The statistics as of the last look at the store. */
   get inMemory(): Statistics {
     return { ...this.#graph.counts, revision: this.#revision }
+  }
+
+  /** Documents put into the graph or taken out since it was opened, but for those of the image. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** What is in memory, of one moment. */
+  async image(): Promise<KnowledgeImage> {
+    return await this.#turns.run(async () => {
+      return { graph: this.#graph.snapshot(), hashes: new Map(this.#hashes), merged: new Map(this.#merged) }
+    })
   }
 
   /** Gives the changes that were begun a moment to end; idempotent. */
@@ -157,9 +209,17 @@ export class Knowledge {
     throw this.#tooBusy()
   }
 
-  #apply({ deleted, stored }: StoreChange, prepared: readonly PreparedDocument[]): void {
+  #apply({ deleted, stored, merged, split }: StoreChange, prepared: readonly PreparedDocument[]): void {
     const replaced = stored.filter(({ id }) => this.#hashes.has(id)).map(({ id }) => id)
-    this.#graph.apply({ removed: [...deleted, ...replaced], added: prepared })
+    this.#graph.apply({
+      removed: [...deleted, ...replaced],
+      added: prepared,
+      merged: merged.map(({ alias, name }) => [alias, name]),
+      unmerged: split,
+    })
+    this.#changes += deleted.length + stored.length
+    for (const alias of split) this.#merged.delete(alias)
+    for (const { alias, name } of merged) this.#merged.set(alias, name)
     for (const id of deleted) this.#hashes.delete(id)
     for (const { id, hash } of stored) this.#hashes.set(id, hash)
   }
@@ -201,6 +261,12 @@ export class Knowledge {
     const hashes = await this.#store.hashes()
     const gone = [...this.#hashes.keys()].filter((id) => !hashes.has(id))
     this.#apply({ ...noChange, deleted: gone }, [])
+    const names = await this.#store.mergedNames()
+    const isOther = ([alias, name]: [EntityKey, EntityKey]) => names.get(alias) !== name
+    // All that is no longer so is split before anything is merged: no circle can come up in between.
+    this.#apply({ ...noChange, split: [...this.#merged].filter(isOther).map(([alias]) => alias) }, [])
+    const merged = [...names].filter(([alias]) => !this.#merged.has(alias))
+    this.#apply({ ...noChange, merged: merged.map(([alias, name]) => ({ alias, name })) }, [])
     const changed = [...hashes].filter(([id, hash]) => this.#hashes.get(id) !== hash).map(([id]) => id)
     for await (const batch of this.#store.read(changed)) {
       const prepared = await prepareAll(batch)

@@ -1,21 +1,33 @@
 import type { StartService } from '../platform/service.ts'
 import { createKnowledgeEvents } from './events.ts'
-import { Knowledge } from './knowledge.ts'
+import { keepSnapshot, openFromSnapshot } from './keep-snapshot.ts'
 import { openDocumentStore } from './open.ts'
 import { createKnowledgeRetriever } from './service.ts'
-import { readKnowledgeRetrieverSettings } from './settings.ts'
+import { readKnowledgeRetrieverSettings, snapshotPath } from './settings.ts'
+import { SnapshotFile } from './snapshot-file.ts'
 
-/** Starts the memory: opens the documents and rebuilds the graph over them. */
+/** Starts the memory: opens the documents and builds the graph over them. */
 export const start: StartService = async ({ env, log, registry, clock }) => {
   const settings = readKnowledgeRetrieverSettings(env)
   const events = createKnowledgeEvents(log, registry)
   const startedMs = clock.monotonicMs()
   const store = await openDocumentStore(settings.graphUrl, { clock, password: settings.graphPassword })
-  const knowledge = await Knowledge.open(store)
+  const file = snapshotPath(settings)
+  const snapshot = file === undefined ? undefined : new SnapshotFile(file)
+  const knowledge = await openFromSnapshot(store, snapshot, events).catch(async (error) => {
+    await store.close()
+    throw error
+  })
   events.opened(knowledge, clock.monotonicMs() - startedMs)
+  const keeper = snapshot && keepSnapshot(knowledge, snapshot, { clock, events })
+  // After a start that had to read much, the next one shall not have to.
+  await keeper?.save()
   return {
     name: 'knowledge-retriever',
     mounted: [createKnowledgeRetriever(knowledge, events)],
-    close: () => knowledge.close(),
+    close: async () => {
+      await keeper?.close()
+      await knowledge.close()
+    },
   }
 }

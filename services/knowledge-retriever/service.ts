@@ -16,6 +16,7 @@ import { type OfferedDocument, RepeatedIdError, sha256 } from './documents.ts'
 import type { KnowledgeEvents } from './events.ts'
 import { ingest, type Progress } from './ingest.ts'
 import type { Knowledge, PutOutcome, Statistics } from './knowledge.ts'
+import { keyOfName, MergeRefusedError, NotANameError } from './merging.ts'
 import type { Found } from './retrieve.ts'
 import { StoreUnavailableError } from './store.ts'
 import { TooManyWaitingError } from './turns.ts'
@@ -66,6 +67,25 @@ export function createKnowledgeRetriever(knowledge: Knowledge, events: Knowledge
         events.deleted(deleted)
         return { deleted }
       }),
+    mergeNames: ({ alias, name }) =>
+      told(async () => {
+        const merged = { alias: keyOfName(alias, 'alias'), name: keyOfName(name, 'name') }
+        const isNew = await knowledge.merge(merged.alias, merged.name)
+        if (isNew) events.merged(merged)
+        return { merged }
+      }),
+    splitName: ({ alias }) =>
+      told(async () => {
+        const key = keyOfName(alias, 'alias')
+        const wasMerged = await knowledge.split(key)
+        if (wasMerged) events.split(key)
+        return { wasMerged }
+      }),
+    listMergedNames: () =>
+      told(async () => {
+        const names = [...(await knowledge.mergedNames())].map(([alias, name]) => ({ alias, name }))
+        return { names: names.sort((left, right) => (left.alias < right.alias ? -1 : 1)) }
+      }),
     retrieve: ({ question, limit }) =>
       told(async () => {
         const { found, revision } = await knowledge.retrieve(question, limit || defaultLimit)
@@ -87,7 +107,10 @@ async function tellingRefusals<T>(events: KnowledgeEvents, work: () => Promise<T
   try {
     return await work()
   } catch (error) {
-    if (error instanceof RepeatedIdError) throw new ConnectError(error.message, Code.InvalidArgument)
+    if (error instanceof RepeatedIdError || error instanceof NotANameError) {
+      throw new ConnectError(error.message, Code.InvalidArgument)
+    }
+    if (error instanceof MergeRefusedError) throw new ConnectError(error.message, Code.FailedPrecondition)
     if (error instanceof TooManyWaitingError) throw new ConnectError(error.message, Code.ResourceExhausted)
     if (!(error instanceof StoreUnavailableError)) throw error
     events.storeUnavailable(error)

@@ -15,6 +15,13 @@ const table = {
     purpose: 'the password of a Neo4j whose URL has none; its user is neo4j unless the URL names one',
     fallback: '',
   },
+  graphSnapshot: {
+    variable: 'NEXUS_GRAPH_SNAPSHOT',
+    read: text,
+    purpose:
+      'the file of the snapshot from which a start need not read every document, or none; default: beside a SQLite file, none for a Neo4j',
+    fallback: '',
+  },
 } as const
 
 export type KnowledgeRetrieverSettings = SettingsOf<typeof table>
@@ -24,4 +31,11 @@ export function readKnowledgeRetrieverSettings(
   env: Readonly<Record<string, string | undefined>>,
 ): KnowledgeRetrieverSettings {
   return readSettings(table, env)
+}
+
+/** Where the snapshot is kept; undefined: nowhere. */
+export function snapshotPath({ graphUrl, graphSnapshot }: KnowledgeRetrieverSettings): string | undefined {
+  if (graphSnapshot === 'none') return undefined
+  if (graphSnapshot !== '') return graphSnapshot
+  return graphUrl.startsWith('sqlite:') ? `${graphUrl.slice('sqlite:'.length)}.snapshot` : undefined
 }

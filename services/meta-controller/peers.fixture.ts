@@ -223,6 +223,9 @@ function knowledge(called: Called): MountedService {
   return mount(KnowledgeRetrieverService, {
     ingestDocuments: notMade,
     streamDocuments: notMade,
+    mergeNames: notMade,
+    splitName: notMade,
+    listMergedNames: notMade,
     deleteDocuments: notMade,
     getStatistics: notMade,
     retrieve: () => {

@@ -38,6 +38,9 @@ function createMemory(): { mounted: MountedService; texts: string[]; retrievals:
     }),
     ingestDocuments: async () => ({}),
     streamDocuments: async function* () {},
+    mergeNames: () => ({}),
+    splitName: () => ({}),
+    listMergedNames: () => ({}),
     deleteDocuments: () => ({}),
     getStatistics: () => ({ revision: BigInt(texts.length) }),
     retrieve: ({ limit }) => {

@@ -11,7 +11,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/knowledge_retriever/v1/knowledge.proto.
  */
 export const file_nexus_knowledge_retriever_v1_knowledge: GenFile = /*@__PURE__*/
-  fileDesc("CixuZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJuCghEb2N1bWVudBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFwoFdGl0bGUYAiABKAlCCLpIBXIDGIAIEhkKBHRleHQYAyABKAlCC7pICHIGEAEYgIBAEhgKBnNvdXJjZRgEIAEoCUIIukgFcgMYgBAipgEKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSEgoKcGFzc2FnZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEg4KBnNvdXJjZRgFIAEoCRIOCgZvZmZzZXQYBiABKA0SDQoFc2NvcmUYByABKAESEAoIZW50aXRpZXMYCCADKAkSFAoMY29udGVudF9oYXNoGAkgASgJKoQBCg1Jbmdlc3RPdXRjb21lEh4KGklOR0VTVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUSU5HRVNUX09VVENPTUVfQURERUQQARIbChdJTkdFU1RfT1VUQ09NRV9SRVBMQUNFRBACEhwKGElOR0VTVF9PVVRDT01FX1VOQ0hBTkdFRBADYgZwcm90bzM", [file_buf_validate_validate]);
+  fileDesc("CixuZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJuCghEb2N1bWVudBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFwoFdGl0bGUYAiABKAlCCLpIBXIDGIAIEhkKBHRleHQYAyABKAlCC7pICHIGEAEYgIBAEhgKBnNvdXJjZRgEIAEoCUIIukgFcgMYgBAipgEKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSEgoKcGFzc2FnZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEg4KBnNvdXJjZRgFIAEoCRIOCgZvZmZzZXQYBiABKA0SDQoFc2NvcmUYByABKAESEAoIZW50aXRpZXMYCCADKAkSFAoMY29udGVudF9oYXNoGAkgASgJIikKCk1lcmdlZE5hbWUSDQoFYWxpYXMYASABKAkSDAoEbmFtZRgCIAEoCSqEAQoNSW5nZXN0T3V0Y29tZRIeChpJTkdFU1RfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhgKFElOR0VTVF9PVVRDT01FX0FEREVEEAESGwoXSU5HRVNUX09VVENPTUVfUkVQTEFDRUQQAhIcChhJTkdFU1RfT1VUQ09NRV9VTkNIQU5HRUQQA2IGcHJvdG8z", [file_buf_validate_validate]);
 
 /**
  * A text that is known, as its writer gave it.
@@ -131,6 +131,34 @@ export type Passage = Message<"nexus.knowledge_retriever.v1.Passage"> & {
  */
 export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
   messageDesc(file_nexus_knowledge_retriever_v1_knowledge, 1);
+
+/**
+ * A name that means the same as another.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.MergedName
+ */
+export type MergedName = Message<"nexus.knowledge_retriever.v1.MergedName"> & {
+  /**
+   * The name that means the other: small letters, words joined by blanks.
+   *
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+
+  /**
+   * What it means.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.MergedName.
+ * Use `create(MergedNameSchema)` to create a new message.
+ */
+export const MergedNameSchema: GenMessage<MergedName> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge, 2);
 
 /**
  * What became of a document.

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.ts";
-import type { Document, IngestOutcome, Passage } from "./knowledge_pb.ts";
+import type { Document, IngestOutcome, MergedName, Passage } from "./knowledge_pb.ts";
 import { file_nexus_knowledge_retriever_v1_knowledge } from "./knowledge_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nexus/knowledge_retriever/v1/knowledge_retriever_service.proto.
  */
 export const file_nexus_knowledge_retriever_v1_knowledge_retriever_service: GenFile = /*@__PURE__*/
-  fileDesc("Cj5uZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZV9yZXRyaWV2ZXJfc2VydmljZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJdChNQdXREb2N1bWVudHNSZXF1ZXN0EkYKCWRvY3VtZW50cxgBIAMoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCC7pICJIBBQgBEOgHIm4KEEluZ2VzdGVkRG9jdW1lbnQSCgoCaWQYASABKAkSPAoHb3V0Y29tZRgCIAEoDjIrLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0T3V0Y29tZRIQCghwYXNzYWdlcxgDIAEoDSJZChRQdXREb2N1bWVudHNSZXNwb25zZRJBCglkb2N1bWVudHMYASADKAsyLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdGVkRG9jdW1lbnQiWgoWSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJNChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRINCgVhZGRlZBgBIAEoBBIQCghyZXBsYWNlZBgCIAEoBBIRCgl1bmNoYW5nZWQYAyABKAQiWgoWU3RyZWFtRG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJvChdTdHJlYW1Eb2N1bWVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDQoFYWRkZWQYAiABKAQSEAoIcmVwbGFjZWQYAyABKAQSEQoJdW5jaGFuZ2VkGAQgASgEEhAKCHBhc3NhZ2VzGAUgASgEIjsKFkRlbGV0ZURvY3VtZW50c1JlcXVlc3QSIQoDaWRzGAEgAygJQhS6SBGSAQ4IARDoByIHcgUQARiAAiIqChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRIPCgdkZWxldGVkGAEgASgNIkcKD1JldHJpZXZlUmVxdWVzdBIcCghxdWVzdGlvbhgBIAEoCUIKukgHcgUQARiAQBIWCgVsaW1pdBgCIAEoDUIHukgEKgIYZCJdChBSZXRyaWV2ZVJlc3BvbnNlEjcKCHBhc3NhZ2VzGAEgAygLMiUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QYXNzYWdlEhAKCHJldmlzaW9uGAIgASgEIhYKFEdldFN0YXRpc3RpY3NSZXF1ZXN0InIKFUdldFN0YXRpc3RpY3NSZXNwb25zZRIRCglkb2N1bWVudHMYASABKAQSEAoIcGFzc2FnZXMYAiABKAQSEAoIZW50aXRpZXMYAyABKAQSEAoIbWVudGlvbnMYBCABKAQSEAoIcmV2aXNpb24YBSABKAQyzQYKGUtub3dsZWRnZVJldHJpZXZlclNlcnZpY2USegoMUHV0RG9jdW1lbnRzEjEubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QdXREb2N1bWVudHNSZXF1ZXN0GjIubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5QdXREb2N1bWVudHNSZXNwb25zZSIDkAICEoUBCg9Jbmdlc3REb2N1bWVudHMSNC5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdERvY3VtZW50c1JlcXVlc3QaNS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdERvY3VtZW50c1Jlc3BvbnNlIgOQAgIoARKHAQoPU3RyZWFtRG9jdW1lbnRzEjQubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TdHJlYW1Eb2N1bWVudHNSZXF1ZXN0GjUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TdHJlYW1Eb2N1bWVudHNSZXNwb25zZSIDkAICKAEwARKDAQoPRGVsZXRlRG9jdW1lbnRzEjQubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5EZWxldGVEb2N1bWVudHNSZXF1ZXN0GjUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5EZWxldGVEb2N1bWVudHNSZXNwb25zZSIDkAICEm4KCFJldHJpZXZlEi0ubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5SZXRyaWV2ZVJlcXVlc3QaLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlJldHJpZXZlUmVzcG9uc2UiA5ACARKrAQoNR2V0U3RhdGlzdGljcxIyLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuR2V0U3RhdGlzdGljc1JlcXVlc3QaMy5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkdldFN0YXRpc3RpY3NSZXNwb25zZSIxkAIBgtPkkwIoEiYva25vd2xlZGdlLXJldHJpZXZlci9hcGkvdjEvc3RhdGlzdGljc2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_nexus_knowledge_retriever_v1_knowledge]);
+  fileDesc("Cj5uZXh1cy9rbm93bGVkZ2VfcmV0cmlldmVyL3YxL2tub3dsZWRnZV9yZXRyaWV2ZXJfc2VydmljZS5wcm90bxIcbmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MSJdChNQdXREb2N1bWVudHNSZXF1ZXN0EkYKCWRvY3VtZW50cxgBIAMoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCC7pICJIBBQgBEOgHIm4KEEluZ2VzdGVkRG9jdW1lbnQSCgoCaWQYASABKAkSPAoHb3V0Y29tZRgCIAEoDjIrLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuSW5nZXN0T3V0Y29tZRIQCghwYXNzYWdlcxgDIAEoDSJZChRQdXREb2N1bWVudHNSZXNwb25zZRJBCglkb2N1bWVudHMYASADKAsyLi5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkluZ2VzdGVkRG9jdW1lbnQiWgoWSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJNChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRINCgVhZGRlZBgBIAEoBBIQCghyZXBsYWNlZBgCIAEoBBIRCgl1bmNoYW5nZWQYAyABKAQiWgoWU3RyZWFtRG9jdW1lbnRzUmVxdWVzdBJACghkb2N1bWVudBgBIAEoCzImLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRG9jdW1lbnRCBrpIA8gBASJvChdTdHJlYW1Eb2N1bWVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDQoFYWRkZWQYAiABKAQSEAoIcmVwbGFjZWQYAyABKAQSEQoJdW5jaGFuZ2VkGAQgASgEEhAKCHBhc3NhZ2VzGAUgASgEIjsKFkRlbGV0ZURvY3VtZW50c1JlcXVlc3QSIQoDaWRzGAEgAygJQhS6SBGSAQ4IARDoByIHcgUQARiAAiIqChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRIPCgdkZWxldGVkGAEgASgNIkgKEU1lcmdlTmFtZXNSZXF1ZXN0EhkKBWFsaWFzGAEgASgJQgq6SAdyBRABGIACEhgKBG5hbWUYAiABKAlCCrpIB3IFEAEYgAIiTgoSTWVyZ2VOYW1lc1Jlc3BvbnNlEjgKBm1lcmdlZBgBIAEoCzIoLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuTWVyZ2VkTmFtZSItChBTcGxpdE5hbWVSZXF1ZXN0EhkKBWFsaWFzGAEgASgJQgq6SAdyBRABGIACIicKEVNwbGl0TmFtZVJlc3BvbnNlEhIKCndhc19tZXJnZWQYASABKAgiGAoWTGlzdE1lcmdlZE5hbWVzUmVxdWVzdCJSChdMaXN0TWVyZ2VkTmFtZXNSZXNwb25zZRI3CgVuYW1lcxgBIAMoCzIoLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuTWVyZ2VkTmFtZSJHCg9SZXRyaWV2ZVJlcXVlc3QSHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgEASFgoFbGltaXQYAiABKA1CB7pIBCoCGGQiXQoQUmV0cmlldmVSZXNwb25zZRI3CghwYXNzYWdlcxgBIAMoCzIlLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuUGFzc2FnZRIQCghyZXZpc2lvbhgCIAEoBCIWChRHZXRTdGF0aXN0aWNzUmVxdWVzdCJyChVHZXRTdGF0aXN0aWNzUmVzcG9uc2USEQoJZG9jdW1lbnRzGAEgASgEEhAKCHBhc3NhZ2VzGAIgASgEEhAKCGVudGl0aWVzGAMgASgEEhAKCG1lbnRpb25zGAQgASgEEhAKCHJldmlzaW9uGAUgASgEMuwJChlLbm93bGVkZ2VSZXRyaWV2ZXJTZXJ2aWNlEnoKDFB1dERvY3VtZW50cxIxLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuUHV0RG9jdW1lbnRzUmVxdWVzdBoyLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuUHV0RG9jdW1lbnRzUmVzcG9uc2UiA5ACAhKFAQoPSW5nZXN0RG9jdW1lbnRzEjQubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5Jbmdlc3REb2N1bWVudHNSZXF1ZXN0GjUubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5Jbmdlc3REb2N1bWVudHNSZXNwb25zZSIDkAICKAEShwEKD1N0cmVhbURvY3VtZW50cxI0Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuU3RyZWFtRG9jdW1lbnRzUmVxdWVzdBo1Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuU3RyZWFtRG9jdW1lbnRzUmVzcG9uc2UiA5ACAigBMAESgwEKD0RlbGV0ZURvY3VtZW50cxI0Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVxdWVzdBo1Lm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVzcG9uc2UiA5ACAhJ0CgpNZXJnZU5hbWVzEi8ubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5NZXJnZU5hbWVzUmVxdWVzdBowLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuTWVyZ2VOYW1lc1Jlc3BvbnNlIgOQAgIScQoJU3BsaXROYW1lEi4ubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TcGxpdE5hbWVSZXF1ZXN0Gi8ubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5TcGxpdE5hbWVSZXNwb25zZSIDkAICErMBCg9MaXN0TWVyZ2VkTmFtZXMSNC5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkxpc3RNZXJnZWROYW1lc1JlcXVlc3QaNS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLkxpc3RNZXJnZWROYW1lc1Jlc3BvbnNlIjOQAgGC0+STAioSKC9rbm93bGVkZ2UtcmV0cmlldmVyL2FwaS92MS9tZXJnZWQtbmFtZXMSbgoIUmV0cmlldmUSLS5uZXh1cy5rbm93bGVkZ2VfcmV0cmlldmVyLnYxLlJldHJpZXZlUmVxdWVzdBouLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuUmV0cmlldmVSZXNwb25zZSIDkAIBEqsBCg1HZXRTdGF0aXN0aWNzEjIubmV4dXMua25vd2xlZGdlX3JldHJpZXZlci52MS5HZXRTdGF0aXN0aWNzUmVxdWVzdBozLm5leHVzLmtub3dsZWRnZV9yZXRyaWV2ZXIudjEuR2V0U3RhdGlzdGljc1Jlc3BvbnNlIjGQAgGC0+STAigSJi9rbm93bGVkZ2UtcmV0cmlldmVyL2FwaS92MS9zdGF0aXN0aWNzYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_nexus_knowledge_retriever_v1_knowledge]);
 
 /**
  * A batch of documents.
@@ -262,6 +262,133 @@ export const DeleteDocumentsResponseSchema: GenMessage<DeleteDocumentsResponse> 
   messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 8);
 
 /**
+ * Two names that are to mean the same. Case, accents and punctuation do not count.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.MergeNamesRequest
+ */
+export type MergeNamesRequest = Message<"nexus.knowledge_retriever.v1.MergeNamesRequest"> & {
+  /**
+   * The name that is to mean the other; one that is merged already is merged anew.
+   *
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+
+  /**
+   * The name that it is to mean.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.MergeNamesRequest.
+ * Use `create(MergeNamesRequestSchema)` to create a new message.
+ */
+export const MergeNamesRequestSchema: GenMessage<MergeNamesRequest> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 9);
+
+/**
+ * The names as they are known.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.MergeNamesResponse
+ */
+export type MergeNamesResponse = Message<"nexus.knowledge_retriever.v1.MergeNamesResponse"> & {
+  /**
+   * The merge.
+   *
+   * @generated from field: nexus.knowledge_retriever.v1.MergedName merged = 1;
+   */
+  merged?: MergedName | undefined;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.MergeNamesResponse.
+ * Use `create(MergeNamesResponseSchema)` to create a new message.
+ */
+export const MergeNamesResponseSchema: GenMessage<MergeNamesResponse> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 10);
+
+/**
+ * A merged name.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.SplitNameRequest
+ */
+export type SplitNameRequest = Message<"nexus.knowledge_retriever.v1.SplitNameRequest"> & {
+  /**
+   * The alias.
+   *
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.SplitNameRequest.
+ * Use `create(SplitNameRequestSchema)` to create a new message.
+ */
+export const SplitNameRequestSchema: GenMessage<SplitNameRequest> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 11);
+
+/**
+ * What became of it.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.SplitNameResponse
+ */
+export type SplitNameResponse = Message<"nexus.knowledge_retriever.v1.SplitNameResponse"> & {
+  /**
+   * False when it was not merged.
+   *
+   * @generated from field: bool was_merged = 1;
+   */
+  wasMerged: boolean;
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.SplitNameResponse.
+ * Use `create(SplitNameResponseSchema)` to create a new message.
+ */
+export const SplitNameResponseSchema: GenMessage<SplitNameResponse> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 12);
+
+/**
+ * Asks for nothing in particular.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.ListMergedNamesRequest
+ */
+export type ListMergedNamesRequest = Message<"nexus.knowledge_retriever.v1.ListMergedNamesRequest"> & {
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.ListMergedNamesRequest.
+ * Use `create(ListMergedNamesRequestSchema)` to create a new message.
+ */
+export const ListMergedNamesRequestSchema: GenMessage<ListMergedNamesRequest> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 13);
+
+/**
+ * All merged names.
+ *
+ * @generated from message nexus.knowledge_retriever.v1.ListMergedNamesResponse
+ */
+export type ListMergedNamesResponse = Message<"nexus.knowledge_retriever.v1.ListMergedNamesResponse"> & {
+  /**
+   * By alias; at most 10,000.
+   *
+   * @generated from field: repeated nexus.knowledge_retriever.v1.MergedName names = 1;
+   */
+  names: MergedName[];
+};
+
+/**
+ * Describes the message nexus.knowledge_retriever.v1.ListMergedNamesResponse.
+ * Use `create(ListMergedNamesResponseSchema)` to create a new message.
+ */
+export const ListMergedNamesResponseSchema: GenMessage<ListMergedNamesResponse> = /*@__PURE__*/
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 14);
+
+/**
  * A question.
  *
  * @generated from message nexus.knowledge_retriever.v1.RetrieveRequest
@@ -287,7 +414,7 @@ export type RetrieveRequest = Message<"nexus.knowledge_retriever.v1.RetrieveRequ
  * Use `create(RetrieveRequestSchema)` to create a new message.
  */
 export const RetrieveRequestSchema: GenMessage<RetrieveRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 9);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 15);
 
 /**
  * The passages found.
@@ -315,7 +442,7 @@ export type RetrieveResponse = Message<"nexus.knowledge_retriever.v1.RetrieveRes
  * Use `create(RetrieveResponseSchema)` to create a new message.
  */
 export const RetrieveResponseSchema: GenMessage<RetrieveResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 10);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 16);
 
 /**
  * Asks for nothing in particular.
@@ -330,7 +457,7 @@ export type GetStatisticsRequest = Message<"nexus.knowledge_retriever.v1.GetStat
  * Use `create(GetStatisticsRequestSchema)` to create a new message.
  */
 export const GetStatisticsRequestSchema: GenMessage<GetStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 11);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 17);
 
 /**
  * How much is known.
@@ -379,7 +506,7 @@ export type GetStatisticsResponse = Message<"nexus.knowledge_retriever.v1.GetSta
  * Use `create(GetStatisticsResponseSchema)` to create a new message.
  */
 export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 12);
+  messageDesc(file_nexus_knowledge_retriever_v1_knowledge_retriever_service, 18);
 
 /**
  * The memory: documents in, passages out, ranked over a graph of the entities that they mention.
@@ -427,6 +554,37 @@ export const KnowledgeRetrieverService: GenService<{
     methodKind: "unary";
     input: typeof DeleteDocumentsRequestSchema;
     output: typeof DeleteDocumentsResponseSchema;
+  },
+  /**
+   * Lets one name mean the same as another, such as NJ and New Jersey: what mentions the one mentions the other. SplitName takes it back.
+   * Errors: failed_precondition when the merge would go round in a circle.
+   *
+   * @generated from rpc nexus.knowledge_retriever.v1.KnowledgeRetrieverService.MergeNames
+   */
+  mergeNames: {
+    methodKind: "unary";
+    input: typeof MergeNamesRequestSchema;
+    output: typeof MergeNamesResponseSchema;
+  },
+  /**
+   * Lets a merged name stand for itself again, as if it had never been merged.
+   *
+   * @generated from rpc nexus.knowledge_retriever.v1.KnowledgeRetrieverService.SplitName
+   */
+  splitName: {
+    methodKind: "unary";
+    input: typeof SplitNameRequestSchema;
+    output: typeof SplitNameResponseSchema;
+  },
+  /**
+   * Lists the merged names.
+   *
+   * @generated from rpc nexus.knowledge_retriever.v1.KnowledgeRetrieverService.ListMergedNames
+   */
+  listMergedNames: {
+    methodKind: "unary";
+    input: typeof ListMergedNamesRequestSchema;
+    output: typeof ListMergedNamesResponseSchema;
   },
   /**
    * Finds the passages that answer a question best.

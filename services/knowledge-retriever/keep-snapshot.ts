@@ -1,0 +1,91 @@
+import type { Clock } from '../platform/clock.ts'
+import type { KnowledgeEvents } from './events.ts'
+import { Knowledge } from './knowledge.ts'
+import { SnapshotError } from './snapshot.ts'
+import type { SnapshotFile } from './snapshot-file.ts'
+import type { DocumentStore } from './store.ts'
+
+/** Fewer changes are sooner read again than written. */
+const minChanges = 200
+/** Of the documents, the share that has to change before a snapshot is worth its time. */
+const minShare = 0.1
+const lookEveryMs = 5_000
+/** Writing takes the process a second for each 20,000 passages, so it waits until nobody has changed anything for this long. */
+const quietMs = 30_000
+/** A close does not wait for a larger one. */
+const maxPassagesAtClose = 10_000
+
+/** What keeps a snapshot. */
+export interface SnapshotKeeper {
+  /** Writes it now if enough has changed. */
+  save(): Promise<void>
+  /** Writes it a last time where that is quick; idempotent. */
+  close(): Promise<void>
+}
+
+/** Opens what is known, from the snapshot where there is one that can be used. Errors: those of the store. */
+export async function openFromSnapshot(
+  store: DocumentStore,
+  file: SnapshotFile | undefined,
+  events: KnowledgeEvents,
+): Promise<Knowledge> {
+  try {
+    return await Knowledge.open(store, await file?.read())
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error
+    events.snapshotNotUsed(error.message)
+    return await Knowledge.open(store)
+  }
+}
+
+/** Writes the snapshot anew when much has changed and things are quiet. */
+export function keepSnapshot(
+  knowledge: Knowledge,
+  file: SnapshotFile,
+  options: { clock: Clock; events: KnowledgeEvents },
+): SnapshotKeeper {
+  const { clock, events } = options
+  let written = 0
+  let seen = knowledge.changes
+  let changedMs = clock.monotonicMs()
+  let saving: Promise<void> | undefined
+
+  const isWorthIt = () => {
+    const changes = knowledge.changes - written
+    return changes >= Math.max(minChanges, knowledge.inMemory.documents * minShare)
+  }
+  const write = async () => {
+    const startedMs = clock.monotonicMs()
+    const changes = knowledge.changes
+    try {
+      const image = await knowledge.image()
+      await file.write(image)
+      written = changes
+      events.snapshotWritten(image.graph.byteLength, clock.monotonicMs() - startedMs)
+    } catch (error) {
+      events.snapshotFailed(error)
+    }
+  }
+  const save = async () => {
+    if (!isWorthIt()) return
+    saving ??= write().finally(() => {
+      saving = undefined
+    })
+    await saving
+  }
+  const timer = setInterval(() => {
+    if (knowledge.changes !== seen) {
+      seen = knowledge.changes
+      changedMs = clock.monotonicMs()
+    }
+    if (clock.monotonicMs() - changedMs >= quietMs) void save()
+  }, lookEveryMs)
+  timer.unref()
+  return {
+    save,
+    close: async () => {
+      clearInterval(timer)
+      if (knowledge.inMemory.passages <= maxPassagesAtClose) await save()
+    },
+  }
+}

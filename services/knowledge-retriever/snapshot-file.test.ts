@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Registry } from 'prom-client'
+import { systemClock } from '../platform/clock.ts'
+import { seededRandom } from '../platform/eventually.testing.ts'
+import { keepingLog } from '../platform/testing.ts'
+import type { OfferedDocument } from './documents.ts'
+import { createKnowledgeEvents } from './events.ts'
+import { openSqliteStore } from './graph.sqlite.ts'
+import { keepSnapshot, openFromSnapshot } from './keep-snapshot.ts'
+import type { Knowledge } from './knowledge.ts'
+import { SnapshotError } from './snapshot.ts'
+import { SnapshotFile } from './snapshot-file.ts'
+
+const seed = 4_711
+
+function room(t: TestContext) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'nexus-snapshot-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const { log, lines } = keepingLog()
+  const events = createKnowledgeEvents(log, new Registry())
+  const snapshot = new SnapshotFile(path.join(folder, 'snapshot'))
+  const open = async (file: SnapshotFile | undefined = snapshot) => {
+    const knowledge = await openFromSnapshot(openSqliteStore(path.join(folder, 'db')), file, events)
+    t.after(() => knowledge.close())
+    return knowledge
+  }
+  return { snapshot, lines, events, open }
+}
+
+function document(number: number, text: string): OfferedDocument {
+  return { id: `d${number}`, title: number % 3 === 0 ? `Note ${number}` : '', text, source: 'notes' }
+}
+
+const texts = [
+  'Ada Lovelace met Charles Babbage.',
+  'The Tin Engine stands in Paris.',
+  'NJ is where Ada Lovelace was.',
+]
+
+async function everythingOf(knowledge: Knowledge): Promise<unknown> {
+  const answers: unknown[] = []
+  for (const question of ['Who met Ada Lovelace?', 'Where is the Tin Engine?', 'What is New Jersey?']) {
+    const { found } = await knowledge.retrieve(question, 20)
+    answers.push(found.map(({ passage, score, entities }) => [passage.id, passage.text, score, entities]))
+  }
+  return { counts: knowledge.inMemory, answers, merged: [...(await knowledge.mergedNames())] }
+}
+
+test(`a start from a snapshot, fresh or old, answers as one that reads every document (seed ${seed})`, async (t) => {
+  const { snapshot, open } = room(t)
+  const random = seededRandom(seed)
+  const anyText = () => `${texts[Math.floor(random() * texts.length)]} ${Math.floor(random() * 9)}`
+  let knowledge = await open(undefined)
+  for (let round = 0; round < 8; round += 1) {
+    for (let step = 0; step < 5; step += 1) {
+      const number = () => Math.floor(random() * 30)
+      const numbers = new Set([number(), number(), number()])
+      await knowledge.put([...numbers].map((each) => document(each, anyText())))
+      await knowledge.delete([`d${number()}`, `d${number()}`])
+      if (random() < 0.3) await knowledge.merge('nj', random() < 0.5 ? 'new jersey' : 'paris')
+      if (random() < 0.3) await knowledge.split('nj')
+      if (random() < 0.3) await snapshot.write(await knowledge.image())
+    }
+    await knowledge.close()
+    const fresh = await open(new SnapshotFile(`${snapshot.path}.none`))
+    const expected = await everythingOf(fresh)
+    await fresh.close()
+    knowledge = await open()
+    assert.deepEqual(await everythingOf(knowledge), expected, `round ${round}`)
+  }
+})
+
+test('a start from a snapshot reads only what has changed since', async (t) => {
+  const { snapshot, open } = room(t)
+  const first = await open()
+  await first.put(Array.from({ length: 50 }, (_, number) => document(number, `Text ${number}.`)))
+  await snapshot.write(await first.image())
+  await first.put([document(7, 'Another text.'), document(99, 'A new text.')])
+  await first.delete(['d3'])
+  await first.close()
+  const again = await open()
+  assert.equal(again.changes, 3)
+  assert.equal(again.inMemory.documents, 50)
+})
+
+test('a snapshot that is cut, changed, or of other code is not used, and the log says why', async (t) => {
+  const { snapshot, lines, open } = room(t)
+  const knowledge = await open()
+  await knowledge.put([document(1, 'Ada Lovelace met Charles Babbage.')])
+  await snapshot.write(await knowledge.image())
+  const expected = await everythingOf(knowledge)
+  await knowledge.close()
+  const whole = readFileSync(snapshot.path)
+  const changed = Buffer.from(whole)
+  changed[whole.length - 5] = (changed[whole.length - 5] ?? 0) ^ 1
+  for (const bytes of [
+    whole.subarray(0, 10),
+    whole.subarray(0, whole.length - 9),
+    changed,
+    Buffer.from('x'.repeat(99)),
+  ]) {
+    writeFileSync(snapshot.path, bytes)
+    await assert.rejects(snapshot.read(), SnapshotError)
+    const again = await open()
+    assert.deepEqual(await everythingOf(again), expected)
+    await again.close()
+  }
+  assert.equal(lines.filter(({ event }) => event === 'knowledge_snapshot_not_used').length, 4)
+  assert.equal(statSync(snapshot.path).mode & 0o077, 0o600 & 0o077)
+})
+
+test('the snapshot is written when enough has changed, and a failure is told and does no harm', async (t) => {
+  const { snapshot, lines, events, open } = room(t)
+  const knowledge = await open()
+  const keeper = keepSnapshot(knowledge, snapshot, { clock: systemClock, events })
+  await knowledge.put([document(1, 'Few.')])
+  await keeper.save()
+  assert.equal(await snapshot.read(), undefined)
+  await knowledge.put(Array.from({ length: 250 }, (_, number) => document(number, `Text ${number}.`)))
+  await keeper.close()
+  assert.equal((await snapshot.read())?.hashes.size, 250)
+  const broken = keepSnapshot(knowledge, new SnapshotFile('/dev/null/x'), { clock: systemClock, events })
+  await broken.close()
+  const told = lines.map(({ event }) => event)
+  assert.ok(told.includes('knowledge_snapshot_written') && told.includes('knowledge_snapshot_failed'))
+})
