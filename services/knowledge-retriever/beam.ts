@@ -1,4 +1,4 @@
-import { rarity, type WordScores } from './bm25.ts'
+import type { WordScores } from './bm25.ts'
 import { type EntityNode, kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import { type KnowledgeGraph, mentionSize, type PassageNode } from './graph.ts'
 
@@ -85,7 +85,7 @@ export function searchPaths(parts: BeamParts, starts: readonly PathEnd[]): Map<n
   for (let hop = 1; hop <= maxHops; hop += 1) {
     const next = new Map<number, PathEnd>()
     for (const end of ends) stepFrom(search, end, hop, next)
-    ends = [...next.values()].sort(byScoreOfEnd).slice(0, beamWidth)
+    ends = bestEnds(next.values())
   }
   return search.reached
 }
@@ -114,7 +114,7 @@ function jointOf(search: Search, end: PathEnd, mentions: Int32Array, at: number)
       if ((holding & (1 << sentence)) !== 0) relevance = Math.max(relevance, words.share(mask))
     })
   }
-  const own = rarity(entity.passages.length, graph.counts.passages)
+  const own = graph.rarityOf(entity.passages.length)
   const factor =
     end.score *
     stepDecay *
@@ -215,6 +215,19 @@ function precedes(left: PathEnd, right: PathEnd | undefined): boolean {
   return right !== undefined && left.passage.id < right.passage.id
 }
 
-function byScoreOfEnd(left: PathEnd, right: PathEnd): number {
-  return right.score - left.score || (left.passage.id < right.passage.id ? -1 : 1)
+function bestEnds(ends: Iterable<PathEnd>): PathEnd[] {
+  const best: PathEnd[] = []
+  for (const end of ends) {
+    const last = best.at(-1)
+    if (best.length >= beamWidth && last !== undefined && !isBefore(end, last)) continue
+    let at = best.length
+    while (at > 0 && isBefore(end, best[at - 1] as PathEnd)) at -= 1
+    best.splice(at, 0, end)
+    if (best.length > beamWidth) best.pop()
+  }
+  return best
+}
+
+function isBefore(left: PathEnd, right: PathEnd): boolean {
+  return left.score > right.score || (left.score === right.score && left.passage.id < right.passage.id)
 }

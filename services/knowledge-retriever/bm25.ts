@@ -1,5 +1,6 @@
 import type { KnowledgeGraph, PassageNode, WordCodes } from './graph.ts'
 import { maxSentences } from './mentions.ts'
+import type { ReadQuestion } from './question.ts'
 import { countOf, noStem, ordinalOf } from './vocabulary.ts'
 
 /** More stems than bits are not asked for: the rarest stay. */
@@ -7,11 +8,6 @@ export const maxQuestionStems = 32
 
 const k1 = 0.9
 const b = 0.4
-
-/** Rarity of what `count` of `total` passages have: Robertson's idf, never below zero. */
-export function rarity(count: number, total: number): number {
-  return Math.log(1 + (total - count + 0.5) / (count + 0.5))
-}
 
 /** How the words of a question weigh, and which passages have them. A set of the question's stems is the bits of an integer. */
 export class WordScores {
@@ -30,10 +26,12 @@ export class WordScores {
   readonly #bitOfStem: Int32Array
   /** Weight share of each set of 8 neighbouring stems. */
   readonly #shares: readonly Float64Array[]
-  readonly #sentences = new Map<number, Int32Array>()
+  /** Neighbouring stems of the question, as `pairKey` writes them. */
+  readonly #pairs: ReadonlySet<number>
+  readonly #read = new Map<number, ReadWords>()
 
   /** Scores all passages by the stems: Okapi BM25 (Robertson and Zaragoza 2009), each stem counted once. */
-  constructor(graph: KnowledgeGraph, stems: readonly string[]) {
+  constructor(graph: KnowledgeGraph, { stems, pairs }: Pick<ReadQuestion, 'stems' | 'pairs'>) {
     this.#graph = graph
     this.scores = new Float64Array(graph.capacity)
     this.masks = new Int32Array(graph.capacity)
@@ -42,6 +40,7 @@ export class WordScores {
     this.stems = weighed.map(({ stem }) => stem)
     this.weights = weighed.map(({ weight }) => weight)
     this.#shares = shareTables(this.weights)
+    this.#pairs = pairsOf(pairs, this.stems)
     weighed.forEach(({ id, weight }, index) => {
       if (id === undefined) return
       this.#bitOfStem[id] = 1 << index
@@ -80,23 +79,42 @@ export class WordScores {
   }
 
   /** The question's stems in each sentence of a passage's text. */
-  sentences(passage: PassageNode): Int32Array {
-    let masks = this.#sentences.get(passage.ordinal)
-    if (masks === undefined) {
-      masks = this.#readSentences(passage)
-      this.#sentences.set(passage.ordinal, masks)
-    }
-    return masks
+  sentences(passage: PassageNode): readonly number[] {
+    return this.#readWords(passage).sentences
   }
 
-  #readSentences({ words }: PassageNode): Int32Array {
-    const masks: number[] = []
-    for (const code of words) {
-      if ((code & 2) !== 0 && masks.length < maxSentences) masks.push(0)
-      const bit = this.bitOfWord(code >>> 2)
-      if (bit !== 0) masks[masks.length - 1] = (masks.at(-1) as number) | bit
+  /** Share of the question's neighbouring stems that are neighbours in a passage too. */
+  pairShare(passage: PassageNode): number {
+    return this.#pairs.size === 0 ? 0 : this.#readWords(passage).pairs / this.#pairs.size
+  }
+
+  #readWords(passage: PassageNode): ReadWords {
+    let read = this.#read.get(passage.ordinal)
+    if (read === undefined) {
+      const pairs = new Set<number>()
+      const sentences: number[] = []
+      this.#scan(passage.words, sentences, pairs)
+      this.#scan(passage.titleWords, [], pairs)
+      read = { sentences, pairs: pairs.size }
+      this.#read.set(passage.ordinal, read)
     }
-    return Int32Array.from(masks)
+    return read
+  }
+
+  #scan(words: WordCodes, sentences: number[], pairs: Set<number>): void {
+    const { vocabulary } = this.#graph
+    let before = 0
+    for (const code of words) {
+      if ((code & 2) !== 0 && sentences.length < maxSentences) sentences.push(0)
+      const stem = vocabulary.stemOfWord(code >>> 2)
+      if (stem === noStem) continue
+      const bit = this.#bitOfStem[stem] as number
+      if (bit !== 0) {
+        sentences[sentences.length - 1] = (sentences[sentences.length - 1] as number) | bit
+        if (before !== 0 && this.#pairs.has(pairKey(before, bit))) pairs.add(pairKey(before, bit))
+      }
+      before = bit
+    }
   }
 
   #score(stem: number, weight: number, bit: number): void {
@@ -112,16 +130,36 @@ export class WordScores {
   }
 }
 
+/** What a passage's words are to the question: its stems by sentence, and how many of its pairs there are. */
+interface ReadWords {
+  readonly sentences: readonly number[]
+  readonly pairs: number
+}
+
+/** A pair of stems, by their bits, as one number. */
+function pairKey(left: number, right: number): number {
+  return Math.clz32(left) * 32 + Math.clz32(right)
+}
+
+function pairsOf(pairs: ReadQuestion['pairs'], stems: readonly string[]): Set<number> {
+  const bits = new Map(stems.map((stem, index) => [stem, 1 << index]))
+  const keys = new Set<number>()
+  for (const [left, right] of pairs) {
+    const [leftBit, rightBit] = [bits.get(left), bits.get(right)]
+    if (leftBit !== undefined && rightBit !== undefined) keys.add(pairKey(leftBit, rightBit))
+  }
+  return keys
+}
+
 /** Weights of the stems by rarity. A stem that nothing has weighs as much as the rarest: it stays uncovered. */
 function weigh(
   graph: KnowledgeGraph,
   stems: readonly string[],
 ): { stem: string; id: number | undefined; weight: number }[] {
-  const total = graph.counts.passages
   const weighed = stems.map((stem, place) => {
     const id = graph.vocabulary.stemId(stem)
     const count = id === undefined ? 0 : graph.vocabulary.postings(id).length
-    return { stem, id, weight: rarity(count, total), place }
+    return { stem, id, weight: graph.rarityOf(count), place }
   })
   if (weighed.length <= maxQuestionStems) return weighed
   weighed.sort((left, right) => right.weight - left.weight || left.place - right.place)

@@ -1,5 +1,4 @@
 import type { Reached } from './beam.ts'
-import { rarity } from './bm25.ts'
 import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import { mentionSize, type PassageNode } from './graph.ts'
 import type { Search } from './search.ts'
@@ -97,7 +96,7 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       path,
       reached?.gain ?? 0,
       reached?.relevance ?? 0,
-      reached?.via === undefined ? 0 : rarity(reached.via.passages.length, search.total) / search.maxRarity,
+      reached?.via === undefined ? 0 : search.graph.rarityOf(reached.via.passages.length) / search.maxRarity,
       reached?.hops === 1 ? 1 : 0,
       reached?.hops === 2 ? 1 : 0,
       reached?.from === undefined ? 0 : search.directOf(reached.from.passage.ordinal),
@@ -106,7 +105,7 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       reached?.chainCoverage ?? 0,
       sentenceGains[index] as number,
       bestSentence(search, passage),
-      pairShare(search, passage),
+      words.pairShare(passage),
       ranks.words[index] as number,
       ranks.walk[index] as number,
       ranks.path[index] as number,
@@ -186,35 +185,13 @@ function titleSaid(search: Search, { titleWords }: PassageNode): number {
   return all === 0 ? 0 : said / all
 }
 
-/** Share of the question's neighbouring words that are neighbours in the passage too. */
-function pairShare(search: Search, { words, titleWords }: PassageNode): number {
-  if (search.pairs.size === 0) return 0
-  const found = new Set<number>()
-  for (const codes of [words, titleWords]) {
-    let before = 0
-    for (const code of codes) {
-      if (search.graph.vocabulary.stemOfWord(code >>> 2) === noStem) continue
-      const bit = search.words.bitOfWord(code >>> 2)
-      const pair = before === 0 || bit === 0 ? undefined : search.pairs.get(pairKey(before, bit))
-      if (pair !== undefined) found.add(pair)
-      before = bit
-    }
-  }
-  return found.size / search.pairs.size
-}
-
-/** A pair of stems, by their bits, as one number. */
-export function pairKey(left: number, right: number): number {
-  return Math.clz32(left) * 32 + Math.clz32(right)
-}
-
 /** For each passage that mentions a name of the question: how many it mentions, and their share of the names' rarity. */
 function namesShares(search: Search): Map<number, { share: number; count: number }> {
   const shares = new Map<number, { share: number; count: number }>()
   let total = 0
-  for (const entity of search.asked) total += rarity(entity.passages.length, search.total)
+  for (const entity of search.asked) total += search.graph.rarityOf(entity.passages.length)
   for (const entity of search.asked) {
-    const own = rarity(entity.passages.length, search.total) / (total || 1)
+    const own = search.graph.rarityOf(entity.passages.length) / (total || 1)
     for (const edge of entity.passages) {
       const known = shares.get(passageOf(edge)) ?? { share: 0, count: 0 }
       const weight = kindOf(edge) >= titledByAlias ? 1 : (mentionWeights[kindOf(edge)] as number)

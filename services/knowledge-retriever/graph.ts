@@ -34,6 +34,7 @@ export interface PassageNode {
 /** Numbers that a mention takes in `PassageNode.mentions`. */
 export const mentionSize = 3
 const titleTermWeight = 2
+const maxRaritiesKept = 10_000
 const noMentions = new Int32Array(0)
 
 interface DocumentNode {
@@ -67,6 +68,8 @@ export class KnowledgeGraph {
   readonly #merged = new MergedNames()
   #passageCount = 0
   #totalLength = 0
+  #rarities: number[] = []
+  #raritiesFor = 0
 
   /** Takes documents out and puts documents in, as one step. */
   apply(change: GraphChange): void {
@@ -96,6 +99,19 @@ export class KnowledgeGraph {
   /** Mean of the passages' lengths; 0 when there is none. */
   get meanLength(): number {
     return this.#passageCount === 0 ? 0 : this.#totalLength / this.#passageCount
+  }
+
+  /** Rarity of what so many of the passages have: Robertson's idf, never below zero. */
+  rarityOf(count: number): number {
+    if (this.#raritiesFor !== this.#passageCount) {
+      this.#rarities = []
+      this.#raritiesFor = this.#passageCount
+    }
+    const known = this.#rarities[count]
+    if (known !== undefined) return known
+    const rarity = Math.log(1 + (this.#passageCount - count + 0.5) / (count + 0.5))
+    if (count < maxRaritiesKept) this.#rarities[count] = rarity
+    return rarity
   }
 
   get counts(): { documents: number; passages: number; entities: number; mentions: number } {

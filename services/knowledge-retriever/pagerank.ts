@@ -1,4 +1,3 @@
-import { rarity } from './bm25.ts'
 import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import { type KnowledgeGraph, mentionSize } from './graph.ts'
 
@@ -125,7 +124,7 @@ class Walk {
   #edgeWeight(mentions: Int32Array, at: number): number {
     const count = this.#graph.entities.at(mentions[at] as number).passages.length
     if (count < 2) return 0
-    return (mentionWeights[mentions[at + 1] as number] as number) * rarity(count, this.#graph.counts.passages)
+    return (mentionWeights[mentions[at + 1] as number] as number) * this.#graph.rarityOf(count)
   }
 
   /** To its passages by weight, above all to those that are about it. */

@@ -1,7 +1,7 @@
 import { type PathEnd, type Reached, searchPaths } from './beam.ts'
-import { rarity, WordScores } from './bm25.ts'
+import { WordScores } from './bm25.ts'
 import { type EntityNode, kindOf, passageOf, titleWeights } from './entity-index.ts'
-import { type Candidate, pairKey } from './features.ts'
+import type { Candidate } from './features.ts'
 import type { KnowledgeGraph, PassageNode } from './graph.ts'
 import { type WalkScores, type WalkSeeds, walkFrom } from './pagerank.ts'
 import { type ReadQuestion, readQuestion } from './question.ts'
@@ -26,8 +26,6 @@ export class Search {
   /** The entities that the question names. */
   readonly asked: readonly EntityNode[]
   readonly askedNumbers: ReadonlySet<number>
-  /** Neighbouring stems of the question, as `pairKey` writes them, by number. */
-  readonly pairs: ReadonlyMap<number, number>
   readonly total: number
   readonly maxRarity: number
   /** Best first by `untrained`. */
@@ -38,18 +36,21 @@ export class Search {
   readonly leadMask: number
   readonly #titledBy: ReadonlyMap<number, number>
   readonly #reached: ReadonlyMap<number, Reached>
-  readonly #direct = new Map<number, { direct: number; titleShare: number }>()
+  /** By ordinal; -1 until it is asked for. */
+  readonly #direct: Float64Array
+  readonly #titleShares: Float64Array
 
   constructor(graph: KnowledgeGraph, question: string) {
     this.graph = graph
     this.question = readQuestion(question, graph.gazetteer)
-    this.words = new WordScores(graph, this.question.stems)
+    this.words = new WordScores(graph, this.question)
     this.total = graph.counts.passages
     this.maxRarity = Math.log(1 + this.total)
     this.asked = entitiesOf(graph, this.question)
     this.askedNumbers = new Set(this.asked.map(({ number }) => number))
     this.#titledBy = titledBy(this.asked)
-    this.pairs = pairsOf(this.question, this.words)
+    this.#direct = new Float64Array(graph.capacity).fill(-1)
+    this.#titleShares = new Float64Array(graph.capacity)
     const byWords = this.#best(
       this.words.touched,
       (ordinal) => this.words.scores[ordinal] as number,
@@ -94,7 +95,18 @@ export class Search {
 
   /** The score of words and title alone. */
   directOf(ordinal: number): number {
-    return this.#directParts(ordinal).direct
+    const known = this.#direct[ordinal] as number
+    if (known >= 0) return known
+    const { words } = this
+    const titleShare = words.share(words.maskOf(this.graph.passage(ordinal).titleWords))
+    const direct =
+      (0.5 * (words.scores[ordinal] as number)) / (words.best || 1) +
+      0.25 * words.share(words.masks[ordinal] as number) +
+      0.35 * (this.#titledBy.get(ordinal) ?? 0) +
+      0.15 * titleShare
+    this.#direct[ordinal] = direct
+    this.#titleShares[ordinal] = titleShare
+    return direct
   }
 
   /** The score that needs no training: the better of words and paths, the walk, and what lies behind. */
@@ -115,26 +127,11 @@ export class Search {
   }
 
   #candidate(ordinal: number): Candidate {
-    const { direct, titleShare } = this.#directParts(ordinal)
+    const direct = this.directOf(ordinal)
     const passage = this.graph.passage(ordinal)
     const titled = this.#titledBy.get(ordinal) ?? 0
+    const titleShare = this.#titleShares[ordinal] as number
     return { passage, direct, titleShare, titled, reached: this.#reached.get(ordinal) }
-  }
-
-  #directParts(ordinal: number): { direct: number; titleShare: number } {
-    let parts = this.#direct.get(ordinal)
-    if (parts === undefined) {
-      const { words } = this
-      const titleShare = words.share(words.maskOf(this.graph.passage(ordinal).titleWords))
-      const direct =
-        (0.5 * (words.scores[ordinal] as number)) / (words.best || 1) +
-        0.25 * words.share(words.masks[ordinal] as number) +
-        0.35 * (this.#titledBy.get(ordinal) ?? 0) +
-        0.15 * titleShare
-      parts = { direct, titleShare }
-      this.#direct.set(ordinal, parts)
-    }
-    return parts
   }
 
   #pathStarts(ordinals: readonly number[]): PathEnd[] {
@@ -170,7 +167,7 @@ export class Search {
     const entities = new Map<number, number>()
     let entityMass = 0
     for (const { number, passages } of this.asked) {
-      const mass = rarity(passages.length, this.total) / Math.sqrt(passages.length)
+      const mass = this.graph.rarityOf(passages.length) / Math.sqrt(passages.length)
       entities.set(number, mass)
       entityMass += mass
     }
@@ -205,14 +202,4 @@ function titledBy(asked: readonly EntityNode[]): Map<number, number> {
     }
   }
   return best
-}
-
-function pairsOf(question: ReadQuestion, words: WordScores): Map<number, number> {
-  const bits = new Map(words.stems.map((stem, index) => [stem, 1 << index]))
-  const pairs = new Map<number, number>()
-  for (const [left, right] of question.pairs) {
-    const [leftBit, rightBit] = [bits.get(left), bits.get(right)]
-    if (leftBit !== undefined && rightBit !== undefined) pairs.set(pairKey(leftBit, rightBit), pairs.size)
-  }
-  return pairs
 }
