@@ -1,4 +1,5 @@
 import type { Random } from '../../services/platform/statistics/random.ts'
+import { type ChangeLog, confoundedLog, honestLog } from './log.ts'
 import type { CallSpec, Fault, Load, MeshSpec, VersionSpec } from './mesh.ts'
 import { between, type EdgeName, edgesOf, medianOfTree, withCall, withService } from './topology.ts'
 
@@ -24,6 +25,8 @@ interface Drawn {
   readonly defect?: VersionSpec
   /** As shipped, the changed service works so long. */
   readonly defectMs?: number
+  /** What is told of an earlier cache at the focus. */
+  readonly log?: ChangeLog
   /** Where interventions are at hand, when not at the three edges of the focus. */
   readonly edges?: readonly EdgeName[]
 }
@@ -134,7 +137,7 @@ function overload(draw: Draw): Drawn {
   const perTryTimeoutMs = Math.max(200, 8 * medianOfTree(mesh, callee))
   const bounded = withService(mesh, callee, { maxQueue: 100, workers: fewWorkers })
   const spec = withCallsTo(bounded, callee, { perTryTimeoutMs })
-  const slow = { slowFactor: factorFor(draw, between(random, [1, 1.2])) }
+  const slow = { slowFactor: factorFor(draw, between(random, [1.2, 1.5])) }
   return { spec: withFaults(spec, fault(draw, slow)), rootCause: callee }
 }
 
@@ -197,6 +200,32 @@ function nested(draw: Draw): Drawn {
   return { spec: withFaults(spec, errors, spell), rootCause: callee }
 }
 
+/**
+ * A callee of the callee stalls, and the callee mends it by trying again after its own time-out. A time-out above that is shorter than those
+ * tries take would cut them off: it looks right, and its time-outs are inverted.
+ */
+function inverted(draw: Draw): Drawn {
+  const { random, mesh, focus } = draw
+  const perTryTimeoutMs = Math.round(4 * medianOfTree(mesh, focus.edge.callee)) + 60
+  const spec = withCall(mesh, focus.edge, { attempts: 3, perTryTimeoutMs, backoffMs: 10 })
+  const stall = { stallShare: between(random, [0.25, 0.4]), stallMs: between(random, [900, 2500]) }
+  return {
+    spec: withFaults(spec, fault(draw, stall)),
+    rootCause: focus.edge.callee,
+    edges: [focus.above, focus.elsewhere],
+  }
+}
+
+/** As `hotUnique`, where an earlier change log says that a cache helped: it was switched on when something else kept answers short. */
+function confounded(draw: Draw): Drawn {
+  return { ...hotUnique(draw), log: confoundedLog(draw.random) }
+}
+
+/** As `hot`, where a cache was tried before by lot: what the log says is true. */
+function logged(draw: Draw): Drawn {
+  return { ...hot(draw), log: honestLog(draw.random) }
+}
+
 /** The kinds of worlds, each with what it puts to the test. */
 export const kinds = [
   { name: 'healthy', callers: 1, draw: healthy },
@@ -211,6 +240,9 @@ export const kinds = [
   { name: 'shared dependency', callers: 2, draw: shared },
   { name: 'defect: errors', callers: 1, draw: defectiveErrors },
   { name: 'defect: slow', callers: 1, draw: defectiveSlow },
+  { name: 'inverted time-outs', callers: 1, draw: inverted },
+  { name: 'log, confounded', callers: 1, draw: confounded },
+  { name: 'log, by lot', callers: 1, draw: logged },
   { name: 'nested retries', callers: 1, draw: nested },
 ] as const satisfies readonly Kind[]
 

@@ -1,3 +1,4 @@
+import { estimateEffect } from '../../services/meta-controller/analysis/causal/estimate.ts'
 import { detectViolation } from '../../services/meta-controller/analysis/detect.ts'
 import { judgeSlots } from '../../services/meta-controller/analysis/detection/slots.ts'
 import { affectedShare, assessRisk } from '../../services/meta-controller/analysis/risk.ts'
@@ -7,7 +8,9 @@ import type { Mass } from '../../services/meta-controller/analysis/root-cause/lo
 import { appraise, type ProofOutcome } from '../../services/meta-controller/analysis/utility.ts'
 import { quantileOf, sumHistograms } from '../../services/platform/signals/histogram.ts'
 import { normalCdf } from '../../services/platform/statistics/normal.ts'
+import { meanOf } from '../../services/platform/statistics/order.ts'
 import { ArmRecorder } from './arms.ts'
+import type { ChangeLog } from './log.ts'
 import { observe } from './observed.ts'
 import { type RolloutResult, rollOut, rolloutPlan } from './rollout.ts'
 import { Simulation } from './simulator.ts'
@@ -59,6 +62,9 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
     while (simulation.nowMs < times.actMs + longerMs) recorder.step()
     const longer = observe(simulation, world, times.onsetMs, simulation.nowMs)
     attribution = explain(longer, usual, { ...trouble, isViolated: true })
+    // Failures have hardly a usual level: that the promise is broken is enough to share them out.
+    if (attribution.culprit === undefined && trouble.mass === 'errors')
+      attribution = explain(longer, undefined, { ...trouble, isViolated: true })
   }
   const candidates = shortlist(world, attribution, trouble.mass, now, usual)
   const p99Of = (service: string) => p99MsOf(service, now)
@@ -72,10 +78,15 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
       reasons.push(`${candidate.name}: ${refuted.name} is ${refuted.status}`)
       continue
     }
-    const trial = tryOut(simulation, recorder, world, candidate, {
-      latencyTolerance: tolerance(candidate),
-      slowestMs,
-    })
+    const told = world.log?.intervention === candidate.name ? readLog(world.log.rows, world.seed) : undefined
+    if (told !== undefined) reasons.push(`${candidate.name}: ${told.words}`)
+    const trial =
+      told?.trusted ??
+      tryOut(simulation, recorder, world, candidate, {
+        latencyTolerance: tolerance(candidate),
+        slowestMs,
+        ...meaningOf(candidate, world, usual),
+      })
     const verdict = weigh(candidate, trial, proofs, now)
     reasons.push(`${candidate.name}: ${verdict.words}`)
     if (!verdict.isWorthIt) continue
@@ -111,6 +122,21 @@ function findTrouble({ spec }: World, now: Observed): Trouble | undefined {
   return broken.toSorted((a, b) => b.violation.bad - a.violation.bad)[0]
 }
 
+/** What the changed service's requests mean for the clients: how slow is bad, and how many there are for each of a client's. */
+function meaningOf({ edge }: Intervention, { spec }: World, usual: Observed) {
+  const slotsOf = (name: string) => usual.services.find(({ service }) => service === name)!.slots
+  const requestsOf = (name: string) => slotsOf(name).reduce((sum, { requests }) => sum + requests, 0)
+  const meanMs = (name: string) =>
+    slotsOf(name).reduce((sum, slot) => sum + (slot.latencySumMs ?? 0), 0) / Math.max(1, requestsOf(name))
+  const entries = spec.entries.map(({ service }) => service)
+  const clients = entries.reduce((sum, name) => sum + requestsOf(name), 0)
+  const elsewhereMs = Math.max(0, Math.max(...entries.map(meanMs)) - meanMs(edge.caller))
+  return {
+    badFromMs: promise.thresholdMs - elsewhereMs,
+    share: requestsOf(edge.caller) / Math.max(1, clients),
+  }
+}
+
 function p99MsOf(name: string, { services }: Observed): number {
   const { slots } = services.find(({ service }) => service === name)!
   return quantileOf(sumHistograms(slots.map(({ latency }) => latency)), 0.99) ?? 0
@@ -131,6 +157,29 @@ function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) =>
   }
 }
 
+/** What a log of earlier switching says, in words; and its effect, where no hidden cause is suspected and no refutation failed. */
+function readLog(rows: ChangeLog, seed: number): { words: string; trusted?: TrialResult } {
+  const effect = estimateEffect({
+    treatment: rows.map(({ isOn }) => isOn),
+    outcome: rows.map(({ badShare }) => badShare),
+    covariates: rows.map(({ load }) => [load]),
+    controlOutcomes: [rows.map(({ badShareBefore }) => badShareBefore)],
+    seed,
+  })
+  if (effect.kind === 'refused') return { words: `its log says nothing: ${effect.reason}` }
+  const failed = effect.refutations.filter(({ passed }) => !passed)
+  if (effect.confounderSuspected || failed.length > 0)
+    return { words: `its log is not believed: ${failed.map(({ remark }) => remark).join('; ')}` }
+  const trusted = {
+    gain: -effect.estimate,
+    standardError: effect.se,
+    badShare: meanOf(rows.map(({ badShare }) => badShare)),
+    refutations: effect.refutations.length,
+    refutationsFailed: 0,
+  }
+  return { words: 'its log is believed, so that no trial is needed', trusted }
+}
+
 /** In words, that clients come more often than usual: then it is not the mesh that has changed. */
 function findSurge({ spec }: World, now: Observed, usual: Observed): string | undefined {
   const sumSlots = ({ services }: Observed) => {
@@ -146,7 +195,7 @@ function findSurge({ spec }: World, now: Observed, usual: Observed): string | un
   return `clients send ${(traffic.value / traffic.reference).toFixed(1)} times as many requests as usual (p = ${traffic.pValue.toExponential(1)})`
 }
 
-/** Interventions at the culprit, the likeliest first: retries against errors, caches against what is slow throughout, time-outs against what stalls. */
+/** Interventions at the culprit or one call above it, the likeliest first: retries against errors, caches against what is slow throughout, time-outs against what stalls. */
 function shortlist(
   world: World,
   { culprit }: Attribution,
@@ -165,9 +214,15 @@ function shortlist(
     now.edges
       .find(({ caller, service }) => caller === edge.caller && service === edge.callee)!
       .slots!.reduce((sum, { requests }) => sum + requests, 0)
+  const callers = new Set(now.edges.filter(({ service }) => service === culprit).map(({ caller }) => caller))
+  // At the culprit itself first, then one call above.
+  const distance = ({ edge }: Intervention) => (edge.callee === culprit ? 0 : 1)
   return world.interventions
-    .filter(({ edge, kind }) => edge.callee === culprit && kinds.includes(kind))
-    .toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || traffic(b) - traffic(a))
+    .filter(({ edge, kind }) => (edge.callee === culprit || callers.has(edge.callee)) && kinds.includes(kind))
+    .toSorted(
+      (a, b) =>
+        distance(a) - distance(b) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || traffic(b) - traffic(a),
+    )
 }
 
 /** Whether the service's median has at least doubled; if not, it is some requests only. */

@@ -43,11 +43,11 @@ function planOf(spec: MeshSpec, { edge, policy }: Intervention): MeshPlan {
   const edges = spec.services.flatMap(({ name, calls }) =>
     (calls ?? []).flat().map((call): CallPlan => {
       const isChanged = name === edge.caller && call.to === edge.callee
-      return { from: name, to: call.to, ...retriesOf(isChanged ? { ...call, ...policy } : call) }
+      return { from: name, to: call.to, ...policyOf(isChanged ? { ...call, ...policy } : call) }
     }),
   )
   return {
-    services: spec.services.map(({ name }) => ({ name })),
+    services: spec.services.map(({ name, work }) => ({ name, workMs: pledgedFactor * work.medianMs })),
     edges,
     entries: spec.entries.map(({ service }) => ({ service })),
     maxAmplification,
@@ -55,11 +55,15 @@ function planOf(spec: MeshSpec, { edge, policy }: Intervention): MeshPlan {
   }
 }
 
-/** Time-outs are left out: how long a callee may take is not promised in these worlds. */
-function retriesOf({ attempts, backoffMs, retryBudget }: CallPolicy): Partial<CallPlan> {
+/** What its owners say that a service's own work takes at most, in medians of it. */
+const pledgedFactor = 2.5
+
+function policyOf({ attempts, backoffMs, retryBudget, perTryTimeoutMs, timeoutMs }: CallPolicy) {
   return {
     ...(attempts !== undefined && { attempts }),
     ...(backoffMs !== undefined && { backoffMs }),
     ...(retryBudget !== undefined && { retryBudget }),
-  }
+    ...(perTryTimeoutMs !== undefined && { perTryTimeoutMs }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  } satisfies Partial<CallPlan>
 }

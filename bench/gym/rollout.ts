@@ -59,14 +59,18 @@ export function rollOut(
   return ended(isPromotable ? 'promoted' : 'inconclusive', judgement)
 }
 
-/** A quantile that is lower by less is as it was. */
-const leastGain = 0.02
+/** A quantile that is lower by less is as it was; the 99th percentile of a canary swings more than the others. */
+const leastGains: Readonly<Record<string, number>> = {
+  'latency-p50': 0.05,
+  'latency-p95': 0.05,
+  'latency-p99': 0.2,
+}
 
 /** "Not worse" is enough to keep a canary, not to keep a change that was made for a gain: some of it has to be seen. */
 function showsGain({ findings }: Judgement, mass: Mass): boolean {
   return findings.some(({ name, stableValue, canaryValue }) =>
     mass === 'errors'
       ? name === 'errors' && canaryValue < stableValue
-      : name.startsWith('latency') && canaryValue < (1 - leastGain) * stableValue,
+      : canaryValue < (1 - (leastGains[name] ?? 1)) * stableValue,
   )
 }

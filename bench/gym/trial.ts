@@ -1,7 +1,11 @@
+import type { ArmCounts, Slot } from '../../services/deployer/judge/slot.ts'
+import { judgeBoundsMs } from '../../services/deployer/splitter/bounds.ts'
+import { estimateEffect } from '../../services/meta-controller/analysis/causal/estimate.ts'
 import {
   effectOfSwitchback,
   planSwitchback,
   type SlotOutcome,
+  type SwitchbackPlan,
 } from '../../services/meta-controller/analysis/causal/switchback.ts'
 import { slowerThan } from '../../services/meta-controller/analysis/histogram.ts'
 import { normalQuantile } from '../../services/platform/statistics/normal.ts'
@@ -10,10 +14,13 @@ import { Guard } from './guard.ts'
 import type { Simulation } from './simulator.ts'
 import { type Intervention, promise, times, type World } from './world.ts'
 
-/** What a trial found: bad requests spared as a share of all, were the change for all traffic. */
-export interface TrialResult {
+/** Bad requests spared as a share of all, were the change for all traffic. */
+export interface Gain {
   readonly gain: number
   readonly standardError: number
+}
+
+export interface TrialResult extends Gain {
   /** Share of bad requests while it ran. */
   readonly badShare: number
   readonly refutations: number
@@ -26,10 +33,15 @@ export interface TrialOptions {
   readonly latencyTolerance: number
   /** The 99th percentile of the clients' requests. */
   readonly slowestMs: number
+  /** Requests of the changed service that take longer break the clients' promise. */
+  readonly badFromMs: number
+  /** Requests of the changed service for each of a client's. */
+  readonly share: number
 }
 
 /** Traffic that the treated slots give to the change, in percent. */
 export const trialWeightPercent = 50
+const trialWeight = trialWeightPercent / 100
 /** What is measured of each block, in seconds; what comes before it is the washout. */
 const measuredSlots = { least: 3, perWashout: 2 }
 const maxWashout = 4
@@ -37,25 +49,33 @@ const maxWashout = 4
 const firstLookRows = 54
 /** So many standard errors make it clear at the first look. */
 const clearDeviations = 2.6
+/** By more than so many standard errors the two estimates must not differ. */
+const mostDisagreement = 2.5
 
 /**
- * Tries an intervention on half of the traffic in blocks of seconds drawn by lot. The outcome is the share of bad requests of
- * all clients, so that what the change does to others, as by more load on a callee, counts too. The canary judge looks on and ends
- * a trial that does harm.
+ * Tries an intervention on half of the traffic in blocks of seconds drawn by lot, and estimates its effect twice: on all clients between
+ * the blocks, which includes what the change does to others (as by more load on a callee), and between both versions of the changed
+ * service within the treated seconds, which is more precise. The canary judge looks on and ends a trial that does harm.
  */
 export function tryOut(
   simulation: Simulation,
   recorder: ArmRecorder,
   world: World,
   { edge, trial }: Intervention,
-  { latencyTolerance, slowestMs }: TrialOptions,
+  options: TrialOptions,
 ): TrialResult {
-  const { plan, firstLook, slots } = designOf(slowestMs, world.seed)
-  const guard = new Guard(recorder, edge.caller, latencyTolerance, times.onsetMs / 1000)
+  const { plan, firstLook, slots } = designOf(options.slowestMs, world.seed)
+  const guard = new Guard(recorder, edge.caller, options.latencyTolerance, times.onsetMs / 1000)
+  const from = recorder.slotsOf(edge.caller).length
   const outcomes: SlotOutcome[] = []
-  const result = () => resultOf(plan, outcomes, world.seed)
+  const result = () =>
+    resultOf(
+      effectOfSwitchback(plan, outcomes, world.seed),
+      armsEffect(recorder.slotsOf(edge.caller).slice(from), options, world.seed),
+      outcomes.reduce((sum, { outcome }) => sum + outcome, 0) / outcomes.length,
+    )
   for (const { slot, isTreated } of plan.slots) {
-    simulation.setCanary(edge.caller, trial, isTreated ? trialWeightPercent / 100 : 0)
+    simulation.setCanary(edge.caller, trial, isTreated ? trialWeight : 0)
     const startMs = simulation.nowMs
     recorder.step()
     outcomes.push(outcomeOf(simulation, world, startMs, slot))
@@ -75,35 +95,69 @@ function designOf(slowestMs: number, seed: number) {
   const washout = Math.min(maxWashout, Math.max(1, Math.ceil(slowestMs / 1000)))
   const measured = Math.max(measuredSlots.least, measuredSlots.perWashout * washout)
   const blockSlots = washout + measured
-  const pairs = Math.ceil(firstLookRows / measured / 2)
-  const firstLook = pairs * 2 * blockSlots
-  const plan = planSwitchback({ slots: 2 * firstLook, blockSlots, washout, seed })
+  const firstLook = 2 * blockSlots * Math.ceil(firstLookRows / measured / 2)
+  const plan: SwitchbackPlan = planSwitchback({ slots: 2 * firstLook, blockSlots, washout, seed })
   if (plan.kind === 'refused') throw new Error(plan.reason)
   return { plan, firstLook, slots: 2 * firstLook }
 }
 
-function isClear({ gain, standardError }: TrialResult): boolean {
+function isClear({ gain, standardError }: Gain): boolean {
   return gain - clearDeviations * standardError > 0 || gain + standardError < 0
 }
 
-function resultOf(
-  plan: ReturnType<typeof planSwitchback>,
-  outcomes: readonly SlotOutcome[],
-  seed: number,
-): TrialResult {
-  const effect = effectOfSwitchback(plan, outcomes, seed)
-  const badShare = outcomes.reduce((sum, { outcome }) => sum + outcome, 0) / outcomes.length
+type Effect = ReturnType<typeof effectOfSwitchback>
+
+function resultOf(between: Effect, within: Effect, badShare: number): TrialResult {
   const nothing = { gain: 0, standardError: Infinity, badShare, refutations: 0, refutationsFailed: 0 }
-  if (effect.kind === 'refused') return { ...nothing, refused: effect.reason }
-  const weight = trialWeightPercent / 100
-  return {
-    gain: -effect.estimate / weight,
-    // From the interval, which knows how few pairs of blocks there are.
-    standardError: (effect.high - effect.low) / (2 * normalQuantile(0.975)) / weight,
-    badShare,
-    refutations: effect.refutations.length,
-    refutationsFailed: effect.refutations.filter(({ passed }) => !passed).length,
+  if (between.kind === 'refused') return { ...nothing, refused: between.reason }
+  const whole = gainOf(between, trialWeight)
+  const refutations = {
+    refutations: between.refutations.length,
+    refutationsFailed: between.refutations.filter(({ passed }) => !passed).length,
   }
+  if (within.kind === 'refused') return { ...whole, badShare, ...refutations }
+  return { ...combined(whole, gainOf(within, 1)), badShare, ...refutations }
+}
+
+function gainOf(effect: Exclude<Effect, { kind: 'refused' }>, weight: number): Gain {
+  // From the interval, which knows how few pairs of blocks there are.
+  const standardError = (effect.high - effect.low) / (2 * normalQuantile(0.975))
+  return { gain: -effect.estimate / weight, standardError: standardError / weight }
+}
+
+/** Both estimates weighed by their precision, unless they contradict each other or the whole speaks of harm: then what all clients saw counts alone. */
+function combined(whole: Gain, direct: Gain): Gain {
+  const disagreement = (direct.gain - whole.gain) / Math.hypot(whole.standardError, direct.standardError)
+  const isHarm = whole.gain + whole.standardError < 0
+  if (!(disagreement < mostDisagreement) || isHarm) return whole
+  const [a, b] = [whole.standardError ** -2, direct.standardError ** -2]
+  if (!Number.isFinite(a + b)) return whole
+  return { gain: (a * whole.gain + b * direct.gain) / (a + b), standardError: (a + b) ** -0.5 }
+}
+
+/** The effect on the changed service's own requests, by seconds in which both versions had some; as a share of all clients' requests. */
+function armsEffect(slots: readonly Slot[], { badFromMs, share }: TrialOptions, seed: number): Effect {
+  const rows = slots.flatMap(({ stable, canary }, slot) =>
+    stable.requests > 0 && canary.requests > 0
+      ? [
+          { slot, isCanary: false, bad: badShareOf(stable, badFromMs) },
+          { slot, isCanary: true, bad: badShareOf(canary, badFromMs) },
+        ]
+      : [],
+  )
+  return estimateEffect({
+    treatment: rows.map(({ isCanary }) => isCanary),
+    outcome: rows.map(({ bad }) => bad * share),
+    covariates: rows.map(() => []),
+    propensity: rows.map(() => trialWeight),
+    blocks: rows.map(({ slot }) => slot),
+    seed,
+  })
+}
+
+function badShareOf({ requests, errors, latencyCounts }: ArmCounts, badFromMs: number): number {
+  const slow = slowerThan({ upperBoundsMs: judgeBoundsMs, counts: latencyCounts }, badFromMs)
+  return Math.min(1, (errors + slow) / requests)
 }
 
 /** Share of bad requests among those that the entries answered in a second. */

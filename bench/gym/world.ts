@@ -1,5 +1,6 @@
 import { type Random, seededRandom, shuffled } from '../../services/platform/statistics/random.ts'
 import { type Focus, type KindName, kinds } from './kinds.ts'
+import type { ChangeLog } from './log.ts'
 import type { CallPolicy, MeshSpec, VersionSpec } from './mesh.ts'
 import { drawMesh, type EdgeName, edgesOf, medianOfTree, oneOf, sharesOf } from './topology.ts'
 
@@ -24,14 +25,8 @@ export interface World {
   readonly interventions: readonly Intervention[]
   /** Where the trouble lies; absent where there is none, or it comes from outside. */
   readonly rootCause?: string
-  /** Requests at the peak that a service can take, where it has a bound; as its owner declares it. */
-  readonly log: ChangeLog
-}
-
-/** An intervention that was on and off before, as telemetry tells it: not by lot. */
-export interface ChangeLog {
-  readonly intervention?: string
-  readonly rows: readonly { readonly on: boolean; readonly load: number; readonly badShare: number }[]
+  /** What is told of an earlier change of the same kind as one of the interventions, by that one's name. */
+  readonly log?: { readonly intervention: string; readonly rows: ChangeLog }
 }
 
 /** All times in milliseconds from the start of a world. */
@@ -65,7 +60,7 @@ export function drawWorld(seed: number): World {
     spec: drawn.spec,
     interventions,
     rootCause: drawn.rootCause,
-    log: { rows: [] },
+    ...(drawn.log && { log: { intervention: nameOf('enable_caching', focus.edge), rows: drawn.log } }),
   }
 }
 
@@ -92,6 +87,10 @@ function drawFocus(random: Random, mesh: MeshSpec, leastCallers: number): Focus 
   return { edge, above, elsewhere }
 }
 
+function nameOf(kind: InterventionKind, { caller, callee }: EdgeName): string {
+  return `${kind} ${caller} → ${callee}`
+}
+
 const retries = { attempts: 3, backoffMs: 10, jitter: 0.5 }
 const cacheTtlMs = 60_000
 
@@ -110,7 +109,7 @@ function offered(
       ['enable_caching', { cacheTtlMs }],
     ]
     return policies.map(([kind, policy]) => ({
-      name: `${kind} ${edge.caller} → ${edge.callee}`,
+      name: nameOf(kind, edge),
       kind,
       edge,
       policy,
