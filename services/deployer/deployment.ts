@@ -14,6 +14,7 @@ import type { JudgeVerdict } from './judge/judge.ts'
  *      │                                  └──max_seconds without enough evidence──▶ inconclusive
  *      └──the canary does not start──▶ failed
  *
+ * A promoted deployment may be taken back, and is retracted then: git would not have its commit.
  * While it is watched the canary has all the traffic, and stable waits to have it back.
  *
  * A restart of NEXUS leads an unfinished deployment back to starting, with no evidence and all traffic on stable, and after
@@ -21,7 +22,7 @@ import type { JudgeVerdict } from './judge/judge.ts'
  * often as need be, then `ended`. Evidence is journalled with the end only: what an interrupted attempt saw is not used again.
  */
 export type DeploymentState = 'starting' | 'progressing' | 'watching' | EndState
-export type EndState = 'promoted' | 'aborted' | 'inconclusive' | 'failed'
+export type EndState = 'promoted' | 'aborted' | 'inconclusive' | 'failed' | 'retracted'
 
 /** Interrupted so often, a deployment is given up. */
 export const maxAttempts = 10
@@ -160,6 +161,8 @@ const endedShape = z.object({
   slots: z.array(slotShape).default([]),
 })
 
+const retractedShape = z.object({ reason: z.string() })
+
 /** What is journalled when a deployment begins. */
 export type Begun = z.infer<typeof begunShape>
 
@@ -199,6 +202,7 @@ export function next(
   }
   if (type === 'stepped') return { ...deployment, state: 'progressing', ...steppedShape.parse(data) }
   if (type === 'watching') return { ...deployment, state: 'watching', weight: 100 }
+  if (type === 'retracted') return { ...deployment, state: 'retracted', ...retractedShape.parse(data) }
   if (type === 'ended') return { ...deployment, ...endedShape.parse(data), weight: 0, endedAtMs: atMs }
   return deployment
 }

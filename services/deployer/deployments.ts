@@ -162,6 +162,44 @@ export class Deployments {
     return orNotFound(await this.get(id), id)
   }
 
+  /** Makes what was stable before a promoted deployment stable again. Errors: ConnectError, VersionError, NotReadyError. */
+  async retract(id: string, reason: string): Promise<Deployment> {
+    const live = this.#live.get(id)
+    const deployment = orNotFound(live?.deployment ?? (await this.get(id)), id)
+    if (deployment.state === 'retracted') return deployment
+    const { target: name, stableCommit } = deployment
+    const target = this.#options.targets.get(name)
+    const problem = await this.#problemToRetract(deployment, target)
+    if (!live || !target || problem !== undefined) {
+      throw new ConnectError(
+        problem ?? `deployment ${id} is too old to be taken back`,
+        Code.FailedPrecondition,
+      )
+    }
+    this.#busy.set(name, id)
+    try {
+      await target.returnTo(stableCommit)
+      await this.#record(live, 'retracted', { reason: `taken back: ${reason}` })
+      this.#options.events.deploymentRetracted(live.deployment)
+      return live.deployment
+    } finally {
+      this.#busy.delete(name)
+    }
+  }
+
+  async #problemToRetract(
+    { id, state, target: name }: Deployment,
+    target: LocalTarget | undefined,
+  ): Promise<string | undefined> {
+    if (state !== 'promoted') return `deployment ${id} is ${state}, not promoted`
+    const other = this.#busy.get(name)
+    if (other !== undefined)
+      return `deployment ${other} of ${name} is under way: wait for its end or abort it`
+    const record = await target?.stableRecord()
+    if (record?.deploymentId === id) return undefined
+    return `deployment ${id} is no longer what is stable on ${name}`
+  }
+
   async #begin(
     request: DeploymentRequest,
     target: LocalTarget,

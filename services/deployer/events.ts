@@ -11,6 +11,7 @@ export interface DeployerEvents {
   weightSet(target: string, percent: number): void
   deploymentBegan(deployment: Deployment): void
   deploymentEnded(deployment: Deployment): void
+  deploymentRetracted(deployment: Deployment): void
   deploymentResumed(deployment: Deployment): void
   deploymentInterrupted(deployment: Deployment, error: unknown): void
   warrantRefused(changeId: string, reason: string): void
@@ -68,6 +69,10 @@ function deploymentEvents(log: Log, deployments: Counter<'outcome'>) {
     deploymentResumed: (deployment: Deployment) => log.info('deployment resumed', fields(deployment)),
     deploymentInterrupted: (deployment: Deployment, error: unknown) =>
       log.info('deployment interrupted', { ...fields(deployment), error }),
+    deploymentRetracted: (deployment: Deployment) => {
+      deployments.inc({ outcome: deployment.state })
+      log.info('deployment retracted', { ...fields(deployment), reason: deployment.reason })
+    },
     deploymentEnded: (deployment: Deployment) => {
       deployments.inc({ outcome: deployment.state })
       const { state, reason, seconds } = deployment

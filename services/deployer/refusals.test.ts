@@ -274,3 +274,31 @@ test('a deployer with no public key refuses to start and says who writes it', as
     /public key .*none\.pub cannot be read .* start the governor first/,
   )
 })
+
+test('a promotion that git did not take is taken back once, and what was not promoted is not', async () => {
+  const bench = await openBench()
+  const client = await openDeployer(bench)
+  await untilReady(client)
+  const { stop } = startTraffic(bench.port, 400)
+  closers.push(stop)
+  const change = await proposeChange(bench, { changeId: 'refused', files: shopFiles({ remark: 'refused' }) })
+  const { deployment } = await client.startDeployment(change.request)
+  const { id: deploymentId } = deployment!
+  await assert.rejects(
+    client.retractDeployment({ deploymentId }),
+    refusedAs(Code.FailedPrecondition, /not promoted/),
+  )
+  assert.equal((await untilEnded(client, deploymentId)).state, DeploymentState.PROMOTED)
+  const retract = () =>
+    client.retractDeployment({ deploymentId, reason: 'the branch has moved on' }).catch(() => undefined)
+  const answer = await eventually('the retraction', retract, 20_000)
+  assert.equal(answer.deployment?.state, DeploymentState.RETRACTED)
+  assert.equal(answer.deployment?.reason, 'taken back: the branch has moved on')
+  assert.equal(
+    (await client.retractDeployment({ deploymentId })).deployment?.reason,
+    answer.deployment?.reason,
+  )
+  const [target] = (await client.listTargets({})).targets
+  assert.equal(target?.stableCommit, bench.baseCommit)
+  await assert.rejects(client.retractDeployment({ deploymentId: 'none' }), refusedAs(Code.NotFound, /none/))
+})

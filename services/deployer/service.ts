@@ -17,6 +17,7 @@ import type { Deployment } from './deployment.ts'
 import { type Deployments, orNotFound } from './deployments.ts'
 import type { Finding } from './judge/finding.ts'
 import { type LocalTarget, NotReadyError } from './local/target.ts'
+import { VersionError } from './local/version.ts'
 
 const defaultPageSize = 50
 
@@ -41,6 +42,8 @@ export function createDeployerService(options: {
     },
     abortDeployment: ({ deploymentId, reason }, { signal }) =>
       coded(async () => ({ deployment: pack(await deployments.abort(deploymentId, reason, signal)) })),
+    retractDeployment: ({ deploymentId, reason }) =>
+      coded(async () => ({ deployment: pack(await deployments.retract(deploymentId, reason)) })),
     getDeployment: ({ deploymentId }) =>
       coded(async () => ({
         deployment: pack(orNotFound(await deployments.get(deploymentId), deploymentId)),
@@ -57,7 +60,9 @@ async function coded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    const isUnready = [NotReadyError, TargetError, ManifestError].some((kind) => error instanceof kind)
+    const isUnready = [NotReadyError, TargetError, ManifestError, VersionError].some(
+      (kind) => error instanceof kind,
+    )
     if (isUnready)
       throw new ConnectError((error as Error).message, Code.FailedPrecondition, undefined, undefined, error)
     if (error instanceof JournalUnavailableError) {
@@ -75,6 +80,7 @@ const states: Readonly<Record<Deployment['state'], DeploymentState>> = {
   aborted: DeploymentState.ABORTED,
   inconclusive: DeploymentState.INCONCLUSIVE,
   failed: DeploymentState.FAILED,
+  retracted: DeploymentState.RETRACTED,
 }
 
 const verdicts: Readonly<Record<Deployment['verdict'], Verdict>> = {

@@ -192,6 +192,7 @@ function deployer(world: World, called: Called): MountedService {
   const deployments = new Map<string, ReturnType<typeof deploymentOf>>()
   return mount(DeployerService, {
     getDeployment: notMade,
+    retractDeployment: notMade,
     listTargets: () => {
       called('listTargets')
       return { targets: [{ target: 'storefront', ready: true }] }

@@ -14,6 +14,7 @@ import { readStable, type StableRecord, writeStable } from '../stable.ts'
 import { type Exit, Guard } from './guard.ts'
 import { lookAt } from './readiness.ts'
 import { readSource, type Source } from './source.ts'
+import type { LocalStatus } from './status.ts'
 import { describeExit, type RunningVersion, startVersion, VersionError, versionOf } from './version.ts'
 import { outputFile, removeOldVersions, versionFolder } from './version-folders.ts'
 
@@ -40,16 +41,6 @@ export interface LocalTargetOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly events: DeployerEvents
-}
-
-/** What of a target runs. */
-export interface LocalStatus {
-  readonly stableCommit: string
-  readonly canaryCommit: string
-  readonly canaryPercent: number
-  readonly isReady: boolean
-  /** Why it is not ready and what to do, or what else is worth knowing. */
-  readonly remark: string
 }
 
 /** The target cannot take a deployment now; the message says why. */
@@ -201,16 +192,29 @@ export class LocalTarget {
 
   /** Makes the canary stable: journalled first, then the traffic moves, then the old stable drains and ends in the background. */
   async promoteCanary(deploymentId: string): Promise<void> {
-    const { journal } = this.#options
-    const [canary, old] = [this.#canary, this.#stable]
+    const canary = this.#canary
     if (!canary) throw new NotReadyError('there is no canary')
-    await writeStable(journal, this.name, { commit: canary.commit, deploymentId })
-    this.#stable = canary
-    this.#stableCommit = canary.commit
+    await this.#succeed(canary, deploymentId)
+  }
+
+  /** Starts the version of a commit and makes it stable in the place of the one that is. Errors: VersionError, TargetError. */
+  async returnTo(commit: string): Promise<void> {
+    const version = await this.#startCommit(commit, this.source(), this.#closing.signal)
+    await this.#succeed(version, '').catch(async (error) => {
+      if (this.#stable !== version) await version.stop()
+      throw error
+    })
+  }
+
+  async #succeed(version: RunningVersion, deploymentId: string): Promise<void> {
+    const old = this.#stable
+    await writeStable(this.#options.journal, this.name, { commit: version.commit, deploymentId })
+    this.#stable = version
+    this.#stableCommit = version.commit
     this.#quickDeaths = 0
     this.#canary = undefined
     this.#canaryCommit = ''
-    this.#superviseStable(canary)
+    this.#superviseStable(version)
     await this.setCanaryPercent(0)
     if (!old) return
     this.#retiringCommit = old.commit

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nexus/deployer/v1/deployer_service.proto.
  */
 export const file_nexus_deployer_v1_deployer_service: GenFile = /*@__PURE__*/
-  fileDesc("CihuZXh1cy9kZXBsb3llci92MS9kZXBsb3llcl9zZXJ2aWNlLnByb3RvEhFuZXh1cy5kZXBsb3llci52MSLaAQoWU3RhcnREZXBsb3ltZW50UmVxdWVzdBIcCgljaGFuZ2VfaWQYASABKAlCCbpIBnIEEAEYQBIfCgxvYmplY3RpdmVfaWQYAiABKAlCCbpIBnIEEAEYQBItCgZ0YXJnZXQYAyABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05LV17MCw2Mn0kEiUKBmNvbW1pdBgEIAEoCUIVukgSchAyDl5bMC05YS1mXXs0MH0kEisKB3dhcnJhbnQYBSABKAsyGi5uZXh1cy5nb3Zlcm5vci52MS5XYXJyYW50IkwKF1N0YXJ0RGVwbG95bWVudFJlc3BvbnNlEjEKCmRlcGxveW1lbnQYASABKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IjoKFldhdGNoRGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAIkwKF1dhdGNoRGVwbG95bWVudFJlc3BvbnNlEjEKCmRlcGxveW1lbnQYASABKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IlQKFkFib3J0RGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgBAiTAoXQWJvcnREZXBsb3ltZW50UmVzcG9uc2USMQoKZGVwbG95bWVudBgBIAEoCzIdLm5leHVzLmRlcGxveWVyLnYxLkRlcGxveW1lbnQiOAoUR2V0RGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAIkoKFUdldERlcGxveW1lbnRSZXNwb25zZRIxCgpkZXBsb3ltZW50GAEgASgLMh0ubmV4dXMuZGVwbG95ZXIudjEuRGVwbG95bWVudCI1ChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY+gEiTQoXTGlzdERlcGxveW1lbnRzUmVzcG9uc2USMgoLZGVwbG95bWVudHMYASADKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IhQKEkxpc3RUYXJnZXRzUmVxdWVzdCJHChNMaXN0VGFyZ2V0c1Jlc3BvbnNlEjAKB3RhcmdldHMYASADKAsyHy5uZXh1cy5kZXBsb3llci52MS5UYXJnZXRTdGF0dXMy1AYKD0RlcGxveWVyU2VydmljZRJtCg9TdGFydERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5TdGFydERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuU3RhcnREZXBsb3ltZW50UmVzcG9uc2UiA5ACAhJvCg9XYXRjaERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5XYXRjaERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuV2F0Y2hEZXBsb3ltZW50UmVzcG9uc2UiA5ACATABEqoBCg9BYm9ydERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5BYm9ydERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuQWJvcnREZXBsb3ltZW50UmVzcG9uc2UiQJACAoLT5JMCNzoBKiIyL2RlcGxveWVyL2FwaS92MS9kZXBsb3ltZW50cy97ZGVwbG95bWVudF9pZH0vYWJvcnQSmwEKDUdldERlcGxveW1lbnQSJy5uZXh1cy5kZXBsb3llci52MS5HZXREZXBsb3ltZW50UmVxdWVzdBooLm5leHVzLmRlcGxveWVyLnYxLkdldERlcGxveW1lbnRSZXNwb25zZSI3kAIBgtPkkwIuEiwvZGVwbG95ZXIvYXBpL3YxL2RlcGxveW1lbnRzL3tkZXBsb3ltZW50X2lkfRKRAQoPTGlzdERlcGxveW1lbnRzEikubmV4dXMuZGVwbG95ZXIudjEuTGlzdERlcGxveW1lbnRzUmVxdWVzdBoqLm5leHVzLmRlcGxveWVyLnYxLkxpc3REZXBsb3ltZW50c1Jlc3BvbnNlIieQAgGC0+STAh4SHC9kZXBsb3llci9hcGkvdjEvZGVwbG95bWVudHMSgQEKC0xpc3RUYXJnZXRzEiUubmV4dXMuZGVwbG95ZXIudjEuTGlzdFRhcmdldHNSZXF1ZXN0GiYubmV4dXMuZGVwbG95ZXIudjEuTGlzdFRhcmdldHNSZXNwb25zZSIjkAIBgtPkkwIaEhgvZGVwbG95ZXIvYXBpL3YxL3RhcmdldHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_nexus_deployer_v1_deployment, file_nexus_governor_v1_warrant]);
+  fileDesc("CihuZXh1cy9kZXBsb3llci92MS9kZXBsb3llcl9zZXJ2aWNlLnByb3RvEhFuZXh1cy5kZXBsb3llci52MSLaAQoWU3RhcnREZXBsb3ltZW50UmVxdWVzdBIcCgljaGFuZ2VfaWQYASABKAlCCbpIBnIEEAEYQBIfCgxvYmplY3RpdmVfaWQYAiABKAlCCbpIBnIEEAEYQBItCgZ0YXJnZXQYAyABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05LV17MCw2Mn0kEiUKBmNvbW1pdBgEIAEoCUIVukgSchAyDl5bMC05YS1mXXs0MH0kEisKB3dhcnJhbnQYBSABKAsyGi5uZXh1cy5nb3Zlcm5vci52MS5XYXJyYW50IkwKF1N0YXJ0RGVwbG95bWVudFJlc3BvbnNlEjEKCmRlcGxveW1lbnQYASABKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IjoKFldhdGNoRGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAIkwKF1dhdGNoRGVwbG95bWVudFJlc3BvbnNlEjEKCmRlcGxveW1lbnQYASABKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IlQKFkFib3J0RGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgBAiTAoXQWJvcnREZXBsb3ltZW50UmVzcG9uc2USMQoKZGVwbG95bWVudBgBIAEoCzIdLm5leHVzLmRlcGxveWVyLnYxLkRlcGxveW1lbnQiVgoYUmV0cmFjdERlcGxveW1lbnRSZXF1ZXN0EiAKDWRlcGxveW1lbnRfaWQYASABKAlCCbpIBnIEEAEYQBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIAQIk4KGVJldHJhY3REZXBsb3ltZW50UmVzcG9uc2USMQoKZGVwbG95bWVudBgBIAEoCzIdLm5leHVzLmRlcGxveWVyLnYxLkRlcGxveW1lbnQiOAoUR2V0RGVwbG95bWVudFJlcXVlc3QSIAoNZGVwbG95bWVudF9pZBgBIAEoCUIJukgGcgQQARhAIkoKFUdldERlcGxveW1lbnRSZXNwb25zZRIxCgpkZXBsb3ltZW50GAEgASgLMh0ubmV4dXMuZGVwbG95ZXIudjEuRGVwbG95bWVudCI1ChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY+gEiTQoXTGlzdERlcGxveW1lbnRzUmVzcG9uc2USMgoLZGVwbG95bWVudHMYASADKAsyHS5uZXh1cy5kZXBsb3llci52MS5EZXBsb3ltZW50IhQKEkxpc3RUYXJnZXRzUmVxdWVzdCJHChNMaXN0VGFyZ2V0c1Jlc3BvbnNlEjAKB3RhcmdldHMYASADKAsyHy5uZXh1cy5kZXBsb3llci52MS5UYXJnZXRTdGF0dXMyyQcKD0RlcGxveWVyU2VydmljZRJtCg9TdGFydERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5TdGFydERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuU3RhcnREZXBsb3ltZW50UmVzcG9uc2UiA5ACAhJvCg9XYXRjaERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5XYXRjaERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuV2F0Y2hEZXBsb3ltZW50UmVzcG9uc2UiA5ACATABEqoBCg9BYm9ydERlcGxveW1lbnQSKS5uZXh1cy5kZXBsb3llci52MS5BYm9ydERlcGxveW1lbnRSZXF1ZXN0GioubmV4dXMuZGVwbG95ZXIudjEuQWJvcnREZXBsb3ltZW50UmVzcG9uc2UiQJACAoLT5JMCNzoBKiIyL2RlcGxveWVyL2FwaS92MS9kZXBsb3ltZW50cy97ZGVwbG95bWVudF9pZH0vYWJvcnQScwoRUmV0cmFjdERlcGxveW1lbnQSKy5uZXh1cy5kZXBsb3llci52MS5SZXRyYWN0RGVwbG95bWVudFJlcXVlc3QaLC5uZXh1cy5kZXBsb3llci52MS5SZXRyYWN0RGVwbG95bWVudFJlc3BvbnNlIgOQAgISmwEKDUdldERlcGxveW1lbnQSJy5uZXh1cy5kZXBsb3llci52MS5HZXREZXBsb3ltZW50UmVxdWVzdBooLm5leHVzLmRlcGxveWVyLnYxLkdldERlcGxveW1lbnRSZXNwb25zZSI3kAIBgtPkkwIuEiwvZGVwbG95ZXIvYXBpL3YxL2RlcGxveW1lbnRzL3tkZXBsb3ltZW50X2lkfRKRAQoPTGlzdERlcGxveW1lbnRzEikubmV4dXMuZGVwbG95ZXIudjEuTGlzdERlcGxveW1lbnRzUmVxdWVzdBoqLm5leHVzLmRlcGxveWVyLnYxLkxpc3REZXBsb3ltZW50c1Jlc3BvbnNlIieQAgGC0+STAh4SHC9kZXBsb3llci9hcGkvdjEvZGVwbG95bWVudHMSgQEKC0xpc3RUYXJnZXRzEiUubmV4dXMuZGVwbG95ZXIudjEuTGlzdFRhcmdldHNSZXF1ZXN0GiYubmV4dXMuZGVwbG95ZXIudjEuTGlzdFRhcmdldHNSZXNwb25zZSIjkAIBgtPkkwIaEhgvZGVwbG95ZXIvYXBpL3YxL3RhcmdldHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_nexus_deployer_v1_deployment, file_nexus_governor_v1_warrant]);
 
 /**
  * Asks for a deployment.
@@ -180,6 +180,55 @@ export const AbortDeploymentResponseSchema: GenMessage<AbortDeploymentResponse> 
   messageDesc(file_nexus_deployer_v1_deployer_service, 5);
 
 /**
+ * Asks to take a promotion back.
+ *
+ * @generated from message nexus.deployer.v1.RetractDeploymentRequest
+ */
+export type RetractDeploymentRequest = Message<"nexus.deployer.v1.RetractDeploymentRequest"> & {
+  /**
+   * The deployment.
+   *
+   * @generated from field: string deployment_id = 1;
+   */
+  deploymentId: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.RetractDeploymentRequest.
+ * Use `create(RetractDeploymentRequestSchema)` to create a new message.
+ */
+export const RetractDeploymentRequestSchema: GenMessage<RetractDeploymentRequest> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployer_service, 6);
+
+/**
+ * The deployment after it.
+ *
+ * @generated from message nexus.deployer.v1.RetractDeploymentResponse
+ */
+export type RetractDeploymentResponse = Message<"nexus.deployer.v1.RetractDeploymentResponse"> & {
+  /**
+   * The deployment.
+   *
+   * @generated from field: nexus.deployer.v1.Deployment deployment = 1;
+   */
+  deployment?: Deployment | undefined;
+};
+
+/**
+ * Describes the message nexus.deployer.v1.RetractDeploymentResponse.
+ * Use `create(RetractDeploymentResponseSchema)` to create a new message.
+ */
+export const RetractDeploymentResponseSchema: GenMessage<RetractDeploymentResponse> = /*@__PURE__*/
+  messageDesc(file_nexus_deployer_v1_deployer_service, 7);
+
+/**
  * Asks for a deployment.
  *
  * @generated from message nexus.deployer.v1.GetDeploymentRequest
@@ -198,7 +247,7 @@ export type GetDeploymentRequest = Message<"nexus.deployer.v1.GetDeploymentReque
  * Use `create(GetDeploymentRequestSchema)` to create a new message.
  */
 export const GetDeploymentRequestSchema: GenMessage<GetDeploymentRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 6);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 8);
 
 /**
  * A deployment.
@@ -219,7 +268,7 @@ export type GetDeploymentResponse = Message<"nexus.deployer.v1.GetDeploymentResp
  * Use `create(GetDeploymentResponseSchema)` to create a new message.
  */
 export const GetDeploymentResponseSchema: GenMessage<GetDeploymentResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 7);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 9);
 
 /**
  * Asks for deployments.
@@ -240,7 +289,7 @@ export type ListDeploymentsRequest = Message<"nexus.deployer.v1.ListDeploymentsR
  * Use `create(ListDeploymentsRequestSchema)` to create a new message.
  */
 export const ListDeploymentsRequestSchema: GenMessage<ListDeploymentsRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 8);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 10);
 
 /**
  * Deployments, newest first.
@@ -261,7 +310,7 @@ export type ListDeploymentsResponse = Message<"nexus.deployer.v1.ListDeployments
  * Use `create(ListDeploymentsResponseSchema)` to create a new message.
  */
 export const ListDeploymentsResponseSchema: GenMessage<ListDeploymentsResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 9);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 11);
 
 /**
  * Asks for nothing in particular.
@@ -276,7 +325,7 @@ export type ListTargetsRequest = Message<"nexus.deployer.v1.ListTargetsRequest">
  * Use `create(ListTargetsRequestSchema)` to create a new message.
  */
 export const ListTargetsRequestSchema: GenMessage<ListTargetsRequest> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 10);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 12);
 
 /**
  * The targets.
@@ -297,7 +346,7 @@ export type ListTargetsResponse = Message<"nexus.deployer.v1.ListTargetsResponse
  * Use `create(ListTargetsResponseSchema)` to create a new message.
  */
 export const ListTargetsResponseSchema: GenMessage<ListTargetsResponse> = /*@__PURE__*/
-  messageDesc(file_nexus_deployer_v1_deployer_service, 11);
+  messageDesc(file_nexus_deployer_v1_deployer_service, 13);
 
 /**
  * The feet: brings a commit to the traffic step by step, and back.
@@ -337,6 +386,18 @@ export const DeployerService: GenService<{
     methodKind: "unary";
     input: typeof AbortDeploymentRequestSchema;
     output: typeof AbortDeploymentResponseSchema;
+  },
+  /**
+   * Takes a promotion back whose commit git did not take in the end: the version that was stable before is started, has the traffic and is
+   * stable. Idempotent. Errors: not_found; failed_precondition when the deployment was not promoted, when another version has become
+   * stable since, when a deployment of the target is under way, or when the old version does not start.
+   *
+   * @generated from rpc nexus.deployer.v1.DeployerService.RetractDeployment
+   */
+  retractDeployment: {
+    methodKind: "unary";
+    input: typeof RetractDeploymentRequestSchema;
+    output: typeof RetractDeploymentResponseSchema;
   },
   /**
    * Gives one deployment.
