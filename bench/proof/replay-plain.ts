@@ -73,10 +73,10 @@ export function replayQuota(plan: MeshPlan, verdict: Verdict): Replay {
 export function replayGate(plan: MeshPlan, verdict: Verdict): Replay {
   const values = valuesOf(verdict)
   const gate = plan.gates!.find(({ name }) => verdict.name === `gate ${name}`)!
-  const [lower, higher] = ['lower', 'higher'].map((side) =>
-    Object.fromEntries(gate.dimensions.map((dimension) => [dimension, values[`${side} ${dimension}`] ?? 0])),
-  ) as [Numbers, Numbers]
-  const isOrdered = gate.dimensions.every((dimension) => lower[dimension]! <= higher[dimension]!)
+  const lower = Object.fromEntries(gate.dimensions.map((dimension) => [dimension, values[dimension] ?? 0]))
+  const raised = gate.dimensions[values['raised dimension'] ?? -1] ?? ''
+  const higher = { ...lower, [raised]: values['raised to'] ?? 0 }
+  const isOrdered = higher[raised]! > (lower[raised] ?? Infinity)
   const [low, high] = [accepts(gate.accepts, lower), accepts(gate.accepts, higher)]
   return {
     shows: isOrdered && !low && high,
@@ -110,25 +110,37 @@ function interpolated(points: readonly (readonly [number, number])[], at: number
 export function replayAccess(plan: MeshPlan, verdict: Verdict): Replay {
   const { ingress, gateway, protected: guarded, layers, tolerates = 0 } = plan.access!
   const target = guarded.find((service) => verdict.name === `no way to ${service} around ${gateway}`)
-  const wrong = Object.entries(valuesOf(verdict)).filter(
-    ([name, value]) => name.startsWith('rule ') && value === 1,
-  )
-  const allowed = layers.map(({ name, allows }) => {
-    const rules = new Set(allows.map(({ from, to }) => `rule ${from} → ${to} in ${name}`))
-    for (const [rule] of wrong) if (rule.endsWith(` in ${name}`)) rules.add(rule)
-    return { name, rules }
+  // The steps of the counterexample that a layer does not allow are the rules that would be wrong there.
+  const walk = walkBack(valuesOf(verdict), ingress, target ?? '')
+  const allowed = layers.map(({ allows }) => {
+    const rules = new Set(allows.map(({ from, to }) => `step ${from} → ${to}`))
+    const wrong = walk.filter((step) => !rules.has(step))
+    return { wrong: wrong.length, rules: new Set([...rules, ...wrong]) }
   })
+  const wrong = allowed.reduce((sum, layer) => sum + layer.wrong, 0)
   const named = layers.flatMap(({ allows }) => allows.flatMap(({ from, to }) => [from, to]))
   const nodes = new Set([...named, ...guarded])
   const reached = new Set([ingress])
   for (const from of reached) {
     for (const to of nodes) {
-      const isOpen = allowed.every(({ name, rules }) => rules.has(`rule ${from} → ${to} in ${name}`))
+      const isOpen = allowed.every(({ rules }) => rules.has(`step ${from} → ${to}`))
       if (isOpen && to !== gateway) reached.add(to)
     }
   }
-  const shows = target !== undefined && reached.has(target) && wrong.length <= tolerates
+  const shows = target !== undefined && reached.has(target) && wrong <= tolerates
   return { shows, words: `${[...reached].join(', ')} are reached without ${gateway}` }
+}
+
+function walkBack(values: Numbers, ingress: string, target: string): string[] {
+  const taken = Object.keys(values).filter((name) => name.startsWith('step ') && values[name] === 1)
+  const walk: string[] = []
+  for (let at = target; at !== ingress && walk.length <= taken.length; ) {
+    const step = taken.find((name) => name.endsWith(` → ${at}`))
+    if (step === undefined) break
+    walk.push(step)
+    at = step.slice('step '.length, -` → ${at}`.length)
+  }
+  return walk
 }
 
 /** At the starts of the counterexample, which are within their bounds, two changes meet or one is under way in a freeze. */

@@ -1,6 +1,6 @@
 import { type Obligation, obligationOf, type Values, valueIn } from './obligation.ts'
 import type { AccessPlan } from './plan.ts'
-import { all, any, type Script, sum, type Term, Unprovable, wholeNumeral } from './script.ts'
+import { all, any, type Script, type Term, Unprovable, wholeNumeral } from './script.ts'
 
 const maxNodes = 100
 
@@ -16,7 +16,7 @@ function accessObligation(plan: AccessPlan, service: string): Obligation {
   const statement = `every way from ${ingress} to ${service} goes through ${gateway}${added}`
   return obligationOf({ property: 'policy bypass', name, statement }, (script) => {
     const ways = waysAround(plan, service)
-    encodeWay(script, plan, service, ways)
+    encodeWalk(script, plan, service, ways)
     return (values) => wayInWords(plan, service, ways, values)
   })
 }
@@ -54,30 +54,34 @@ function pair(from: string, to: string): string {
   return JSON.stringify([from, to])
 }
 
-/** A way is reached services, each with one step from a service that is nearer to the ingress. */
-function encodeWay(script: Script, plan: AccessPlan, service: string, ways: readonly Way[]): void {
+/**
+ * A walk is services that are reached, each by a step from one that is nearer to the ingress; the wrong rules that its steps take add up
+ * along it. It comes to no service twice, so no rule is counted twice.
+ */
+function encodeWalk(script: Script, plan: AccessPlan, service: string, ways: readonly Way[]): void {
   const { ingress, tolerates = 0 } = plan
   const nodes = [...new Set([ingress, service, ...ways.flatMap(({ from, to }) => [from, to])])]
   const steps = new Map(nodes.map((node) => [node, script.real(`steps to ${node}`)]))
+  const wrong = new Map(nodes.map((node) => [node, script.real(`wrong rules to ${node}`)]))
   const reached = new Map(nodes.map((node) => [node, script.truth(`reached ${node}`)]))
-  const rules: Term[] = []
+  const arrivals = Map.groupBy(ways, ({ to }) => to)
   for (const node of nodes) {
     if (node === ingress) continue
-    const arrivals = ways
-      .filter(({ to }) => to === node)
-      .map((way) => {
-        const opened = way.closedIn.map((layer) => script.truth(ruleName(way, layer)))
-        rules.push(...opened)
-        const nearer = `(<= (+ 1.0 ${steps.get(way.from)}) ${steps.get(node)})`
-        return all([reached.get(way.from) as Term, nearer, ...opened])
-      })
-    script.assert(`(=> ${reached.get(node)} ${any(arrivals)})`)
+    const taken = (arrivals.get(node) ?? []).map((way) => {
+      const step = script.truth(stepName(way))
+      const nearer = `(<= (+ 1.0 ${steps.get(way.from)}) ${steps.get(node)})`
+      const more = `(<= (+ ${way.closedIn.length}.0 ${wrong.get(way.from)}) ${wrong.get(node)})`
+      script.assert(`(=> ${step} ${all([reached.get(way.from) as Term, nearer, more])})`)
+      return step
+    })
+    script.assert(`(=> ${reached.get(node)} ${any(taken)})`)
   }
+  script.assert(`(<= ${wrong.get(service)} ${wholeNumeral(tolerates, 'rules wrongly added')}.0)`)
   script.assert(reached.get(service) as Term)
-  if (rules.length > 0) {
-    const added = sum(rules.map((rule) => `(ite ${rule} 1.0 0.0)`))
-    script.assert(`(<= ${added} ${wholeNumeral(tolerates, 'rules wrongly added')}.0)`)
-  }
+}
+
+function stepName({ from, to }: Way): string {
+  return `step ${from} → ${to}`
 }
 
 function ruleName({ from, to }: Way, layer: string): string {
@@ -88,8 +92,7 @@ function wayInWords(plan: AccessPlan, service: string, ways: readonly Way[], val
   const path = [service]
   const added: string[] = []
   for (let at = service; at !== plan.ingress && path.length <= maxNodes; ) {
-    const steps = valueIn(values, `steps to ${at}`)
-    const way = ways.find((each) => each.to === at && isTaken(each, steps, values))
+    const way = ways.find((each) => each.to === at && valueIn(values, stepName(each)) === 1)
     if (way === undefined) break
     added.push(...way.closedIn.map((layer) => ruleName(way, layer)))
     path.unshift(way.from)
@@ -97,10 +100,4 @@ function wayInWords(plan: AccessPlan, service: string, ways: readonly Way[], val
   }
   const tolerated = added.length === 0 ? '' : ` once there is one wrong ${added.join(' and ')}`
   return `${path.join(' → ')} goes around ${plan.gateway}${tolerated}`
-}
-
-function isTaken(way: Way, steps: number, values: Values): boolean {
-  if (valueIn(values, `reached ${way.from}`) !== 1) return false
-  if (valueIn(values, `steps to ${way.from}`) + 1 > steps) return false
-  return way.closedIn.every((layer) => valueIn(values, ruleName(way, layer)) === 1)
 }

@@ -1,49 +1,58 @@
-import { type Obligation, obligationOf, shown, valueIn } from './obligation.ts'
+import { type Obligation, obligationOf, shown, type Values, valueIn } from './obligation.ts'
 import type { GateCondition, GatePlan, ScorePart } from './plan.ts'
-import { all, any, numeral, type Script, sum, type Term, Unprovable } from './script.ts'
+import { all, any, numeral, sum, type Term, Unprovable } from './script.ts'
 
 const maxDimensions = 50
 const maxDepth = 20
 
-/** More risk never turns a "no" into a "yes": what the gate accepts, it accepts with less of any dimension too. */
+/**
+ * More risk never turns a "no" into a "yes": what the gate accepts, it accepts with less of any dimension too. It is enough to raise one
+ * dimension at a time, since one comes from any risk to any larger one by such steps.
+ */
 export function gateObligation(plan: GatePlan): Obligation {
   const name = `gate ${plan.name}`
   const statement = `what ${plan.name} accepts, it accepts with less of any risk too`
   return obligationOf({ property: 'risk gate', name, statement }, (script) => {
-    if (plan.dimensions.length > maxDimensions)
+    const { dimensions, accepts } = plan
+    if (dimensions.length > maxDimensions)
       throw new Unprovable(`more than ${maxDimensions} dimensions of risk`)
-    const lower = new Map(plan.dimensions.map((dimension) => [dimension, script.real(`lower ${dimension}`)]))
-    const higher = new Map(
-      plan.dimensions.map((dimension) => [dimension, script.real(`higher ${dimension}`)]),
-    )
-    for (const dimension of plan.dimensions)
-      script.assert(`(<= ${lower.get(dimension)} ${higher.get(dimension)})`)
-    script.assert(acceptance(script, plan.accepts, { terms: higher, side: 'higher', depth: 0 }))
-    script.assert(`(not ${acceptance(script, plan.accepts, { terms: lower, side: 'lower', depth: 0 })})`)
-    return (values) => {
-      const moved = plan.dimensions.map((dimension) => {
-        const [from, to] = [valueIn(values, `lower ${dimension}`), valueIn(values, `higher ${dimension}`)]
-        return from === to
-          ? `${dimension} ${shown(from)}`
-          : `${dimension} from ${shown(from)} up to ${shown(to)}`
-      })
-      return `${plan.name} refuses the lower risk and accepts the higher one: ${moved.join(', ')}`
-    }
+    const risk = new Map(dimensions.map((dimension) => [dimension, script.real(dimension)]))
+    const [raised, to] = [script.real(raisedName), script.real(raisedToName)]
+    script.assert(`(not ${acceptance(accepts, { terms: risk, depth: 0 })})`)
+    const ways = dimensions.map((dimension, index) => {
+      const accepted = acceptance(accepts, { terms: new Map(risk).set(dimension, to), depth: 0 })
+      return all([`(= ${raised} ${index}.0)`, `(> ${to} ${risk.get(dimension)})`, accepted])
+    })
+    script.assert(any(ways))
+    return (values) => raisedInWords(plan, values)
   })
+}
+
+/** Which dimension is raised, by its number, and to what. */
+const raisedName = 'raised dimension'
+const raisedToName = 'raised to'
+
+function raisedInWords({ name, dimensions }: GatePlan, values: Values): string {
+  const raised = dimensions[valueIn(values, raisedName)] ?? ''
+  const [from, to] = [shown(valueIn(values, raised)), shown(valueIn(values, raisedToName))]
+  const others = dimensions
+    .filter((dimension) => dimension !== raised)
+    .map((dimension) => `${dimension} ${shown(valueIn(values, dimension))}`)
+  const beside = others.length === 0 ? '' : `, with ${others.join(', ')}`
+  return `${name} refuses ${raised} ${from} and accepts ${raised} ${to}${beside}`
 }
 
 interface Side {
   readonly terms: ReadonlyMap<string, Term>
-  readonly side: string
   readonly depth: number
 }
 
-function acceptance(script: Script, condition: GateCondition, at: Side): Term {
+function acceptance(condition: GateCondition, at: Side): Term {
   if (at.depth > maxDepth) throw new Unprovable(`the gate's conditions are nested more than ${maxDepth} deep`)
   const below = { ...at, depth: at.depth + 1 }
-  if ('all' in condition) return all(condition.all.map((part) => acceptance(script, part, below)))
-  if ('any' in condition) return any(condition.any.map((part) => acceptance(script, part, below)))
-  if ('not' in condition) return `(not ${acceptance(script, condition.not, below)})`
+  if ('all' in condition) return all(condition.all.map((part) => acceptance(part, below)))
+  if ('any' in condition) return any(condition.any.map((part) => acceptance(part, below)))
+  if ('not' in condition) return `(not ${acceptance(condition.not, below)})`
   if ('score' in condition) {
     const points = sum(condition.score.map((part) => pointsOf(part, dimensionOf(at, part.dimension))))
     return `(<= ${points} ${signed(condition.atMost, 'the most points')})`
