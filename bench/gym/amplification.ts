@@ -17,3 +17,19 @@ export function amplificationOf(spec: MeshSpec, intervention?: Intervention): nu
   }
   return Math.max(...spec.entries.map(({ service }) => worstBelow(service)))
 }
+
+/** In how many ways a request of a client comes to each service: the most that a request without retries can reach it. */
+export function waysTo(spec: MeshSpec): Map<string, number> {
+  const most = new Map<string, number>()
+  for (const { service } of spec.entries) {
+    const ways = new Map<string, number>()
+    const walk = (name: string): void => {
+      ways.set(name, (ways.get(name) ?? 0) + 1)
+      const found = spec.services.find((one) => one.name === name)!
+      for (const { to } of (found.calls ?? []).flat()) walk(to)
+    }
+    walk(service)
+    for (const [name, count] of ways) most.set(name, Math.max(most.get(name) ?? 0, count))
+  }
+  return most
+}

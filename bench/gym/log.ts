@@ -1,4 +1,7 @@
+import { estimateEffect } from '../../services/meta-controller/analysis/causal/estimate.ts'
+import { meanOf } from '../../services/platform/statistics/order.ts'
 import { normalVariate, type Random } from '../../services/platform/statistics/random.ts'
+import type { TrialResult } from './trial.ts'
 
 /** What telemetry tells of a change that was on and off before: one row for each of its slots. */
 export interface LogRow {
@@ -43,4 +46,27 @@ function draw(
 
 function badShareOf(random: Random, hidden: number): number {
   return Math.max(0, usualBadShare + 0.06 * hidden + 0.03 * normalVariate(random))
+}
+
+/** What a log of earlier switching says, in words; and its effect, where no hidden cause is suspected and no refutation failed. */
+export function readLog(rows: ChangeLog, seed: number): { words: string; trusted?: TrialResult } {
+  const effect = estimateEffect({
+    treatment: rows.map(({ isOn }) => isOn),
+    outcome: rows.map(({ badShare }) => badShare),
+    covariates: rows.map(({ load }) => [load]),
+    controlOutcomes: [rows.map(({ badShareBefore }) => badShareBefore)],
+    seed,
+  })
+  if (effect.kind === 'refused') return { words: `its log says nothing: ${effect.reason}` }
+  const failed = effect.refutations.filter(({ passed }) => !passed)
+  if (effect.confounderSuspected || failed.length > 0)
+    return { words: `its log is not believed: ${failed.map(({ remark }) => remark).join('; ')}` }
+  const trusted = {
+    gain: -effect.estimate,
+    standardError: effect.se,
+    badShare: meanOf(rows.map(({ badShare }) => badShare)),
+    refutations: effect.refutations.length,
+    refutationsFailed: 0,
+  }
+  return { words: 'its log is believed, so that no trial is needed', trusted }
 }

@@ -1,4 +1,3 @@
-import { estimateEffect } from '../../services/meta-controller/analysis/causal/estimate.ts'
 import { detectViolation } from '../../services/meta-controller/analysis/detect.ts'
 import { judgeSlots } from '../../services/meta-controller/analysis/detection/slots.ts'
 import { affectedShare, assessRisk } from '../../services/meta-controller/analysis/risk.ts'
@@ -8,9 +7,8 @@ import type { Mass } from '../../services/meta-controller/analysis/root-cause/lo
 import { appraise, type ProofOutcome } from '../../services/meta-controller/analysis/utility.ts'
 import { quantileOf, sumHistograms } from '../../services/platform/signals/histogram.ts'
 import { normalCdf } from '../../services/platform/statistics/normal.ts'
-import { meanOf } from '../../services/platform/statistics/order.ts'
 import { ArmRecorder } from './arms.ts'
-import type { ChangeLog } from './log.ts'
+import { readLog } from './log.ts'
 import { observe } from './observed.ts'
 import { type RolloutResult, rollOut, rolloutPlan } from './rollout.ts'
 import { Simulation } from './simulator.ts'
@@ -24,10 +22,16 @@ export interface Play {
   /** What was rolled out, promoted or not. */
   readonly rolledOut?: Intervention
   readonly ending: 'declined' | RolloutResult['ending']
+  /** Whom it holds to be at fault. */
+  readonly culprit?: string
   /** From the moment of acting on. */
   readonly seconds: number
   readonly simulation: Simulation
   readonly reason: string
+}
+
+type PlayDetails = {
+  readonly [key in 'promoted' | 'rolledOut' | 'culprit']?: Play[key] | undefined
 }
 
 export type Prove = (world: World, intervention: Intervention) => Promise<readonly ProofOutcome[]>
@@ -47,7 +51,7 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
   const simulation = new Simulation(world.spec, world.seed)
   const recorder = new ArmRecorder(simulation, new Set(world.interventions.map(({ edge }) => edge.caller)))
   while (simulation.nowMs < times.actMs) recorder.step()
-  const finish = (ending: Play['ending'], reason: string, rest: Partial<Play> = {}): Play => {
+  const finish = (ending: Play['ending'], reason: string, rest: PlayDetails = {}): Play => {
     const seconds = (simulation.nowMs - times.actMs) / 1000
     return { ending, reason, seconds, simulation, ...rest }
   }
@@ -71,6 +75,7 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
   const tolerance = latencyTolerance(trouble, p99Of)
   const slowestMs = Math.max(...world.spec.entries.map(({ service }) => p99Of(service)))
   const reasons = [attribution.remark]
+  const { culprit } = attribution
   for (const candidate of candidates.slice(0, maxTrials)) {
     const proofs = await prove(world, candidate)
     const refuted = proofs.find(({ status }) => status !== 'proven')
@@ -96,9 +101,13 @@ export async function playMind(world: World, prove: Prove): Promise<Play> {
     })
     const findings = result.judgement.findings.map(({ remark }) => remark).join('; ')
     const rest = result.ending === 'promoted' ? { promoted: candidate } : {}
-    return finish(result.ending, [...reasons, findings].join(' | '), { rolledOut: candidate, ...rest })
+    return finish(result.ending, [...reasons, findings].join(' | '), {
+      culprit,
+      rolledOut: candidate,
+      ...rest,
+    })
   }
-  return finish('declined', reasons.join(' | '))
+  return finish('declined', reasons.join(' | '), { culprit })
 }
 
 interface Trouble {
@@ -155,29 +164,6 @@ function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) =>
     if (mass === 'latency') return usualTolerance
     return Math.min(mostTolerance, Math.max(usualTolerance, leftMs / p99Of(edge.caller)))
   }
-}
-
-/** What a log of earlier switching says, in words; and its effect, where no hidden cause is suspected and no refutation failed. */
-function readLog(rows: ChangeLog, seed: number): { words: string; trusted?: TrialResult } {
-  const effect = estimateEffect({
-    treatment: rows.map(({ isOn }) => isOn),
-    outcome: rows.map(({ badShare }) => badShare),
-    covariates: rows.map(({ load }) => [load]),
-    controlOutcomes: [rows.map(({ badShareBefore }) => badShareBefore)],
-    seed,
-  })
-  if (effect.kind === 'refused') return { words: `its log says nothing: ${effect.reason}` }
-  const failed = effect.refutations.filter(({ passed }) => !passed)
-  if (effect.confounderSuspected || failed.length > 0)
-    return { words: `its log is not believed: ${failed.map(({ remark }) => remark).join('; ')}` }
-  const trusted = {
-    gain: -effect.estimate,
-    standardError: effect.se,
-    badShare: meanOf(rows.map(({ badShare }) => badShare)),
-    refutations: effect.refutations.length,
-    refutationsFailed: 0,
-  }
-  return { words: 'its log is believed, so that no trial is needed', trusted }
 }
 
 /** In words, that clients come more often than usual: then it is not the mesh that has changed. */

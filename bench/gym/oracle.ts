@@ -47,12 +47,19 @@ export function consult(world: World): Verdict {
   const none: Valued = { intervention: undefined, value: 0 }
   const valued = world.interventions.map((intervention) => ({
     intervention,
-    value: worthOf(nothing, lossWith(world, intervention).loss),
+    value: worthOf(nothing, isIdle(world, intervention) ? nothing : lossWith(world, intervention).loss),
   }))
   const best = valued
     .filter(({ intervention }) => amplificationOf(world.spec, intervention) <= maxAmplification)
     .reduce((a, b) => (b.value > a.value ? b : a), none as Valued)
   return { nothing, alone, upkeep: upkeepOf(nothing), valued: [none, ...valued], best }
+}
+
+/** A cache for questions that nobody asks twice keeps nothing: the run would be that of the world left alone, request by request. */
+function isIdle({ spec }: World, { kind, edge, trial, shipped }: Intervention): boolean {
+  const caller = spec.services.find(({ name }) => name === edge.caller)!
+  const hasKeys = (caller.calls ?? []).flat().some(({ to, keys }) => to === edge.callee && keys !== undefined)
+  return kind === 'enable_caching' && !hasKeys && shipped === trial
 }
 
 /** Bad requests that are spared over the horizon, less the upkeep. */

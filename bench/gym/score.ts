@@ -1,4 +1,4 @@
-import { amplificationOf } from './amplification.ts'
+import { amplificationOf, waysTo } from './amplification.ts'
 import type { Play } from './mind.ts'
 import { countBetween, drainMs, horizonS, type Verdict } from './oracle.ts'
 import { maxAmplification } from './proof.ts'
@@ -67,6 +67,13 @@ function violationsOf(world: World, play: Play, excess: number, ratePerS: number
   }
   if (play.promoted && amplificationOf(world.spec, play.promoted) > maxAmplification) {
     found.push(`${play.promoted.name} multiplies requests by more than ${maxAmplification}`)
+  }
+  const ways = waysTo(world.spec)
+  for (const [index, { name }] of world.spec.services.entries()) {
+    const tries = play.simulation.mostTries[index]!
+    const most = maxAmplification * (ways.get(name) ?? 0)
+    if (play.rolledOut !== undefined && tries > most)
+      found.push(`${name} had ${tries} tries for one request, ${most} are allowed`)
   }
   return found
 }

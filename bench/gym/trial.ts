@@ -1,6 +1,5 @@
 import type { ArmCounts, Slot } from '../../services/deployer/judge/slot.ts'
 import { judgeBoundsMs } from '../../services/deployer/splitter/bounds.ts'
-import { estimateEffect } from '../../services/meta-controller/analysis/causal/estimate.ts'
 import {
   effectOfSwitchback,
   planSwitchback,
@@ -9,6 +8,7 @@ import {
 } from '../../services/meta-controller/analysis/causal/switchback.ts'
 import { slowerThan } from '../../services/meta-controller/analysis/histogram.ts'
 import { normalQuantile } from '../../services/platform/statistics/normal.ts'
+import { meanOf, varianceOf } from '../../services/platform/statistics/order.ts'
 import type { ArmRecorder } from './arms.ts'
 import { Guard } from './guard.ts'
 import type { Simulation } from './simulator.ts'
@@ -71,8 +71,8 @@ export function tryOut(
   const result = () =>
     resultOf(
       effectOfSwitchback(plan, outcomes, world.seed),
-      armsEffect(recorder.slotsOf(edge.caller).slice(from), options, world.seed),
-      outcomes.reduce((sum, { outcome }) => sum + outcome, 0) / outcomes.length,
+      directGain(recorder.slotsOf(edge.caller).slice(from), options),
+      meanOf(outcomes.map(({ outcome }) => outcome)),
     )
   for (const { slot, isTreated } of plan.slots) {
     simulation.setCanary(edge.caller, trial, isTreated ? trialWeight : 0)
@@ -80,14 +80,19 @@ export function tryOut(
     recorder.step()
     outcomes.push(outcomeOf(simulation, world, startMs, slot))
     const isHarmful = guard.look(true).verdict === 'worse'
-    const isEnough = isHarmful || (slot + 1 === firstLook && isClear(result()))
-    if (!isEnough && slot + 1 < slots) continue
+    if (!isHarmful && slot + 1 !== firstLook && slot + 1 !== slots) continue
+    const found = isHarmful ? harm(outcomes) : result()
+    if (!isHarmful && slot + 1 < slots && !isClear(found)) continue
     simulation.setWeight(edge.caller, 0)
-    return isHarmful
-      ? { ...result(), refused: 'the judge calls it worse', gain: 0, standardError: Infinity }
-      : result()
+    return found
   }
   throw new Error('a trial has slots')
+}
+
+function harm(outcomes: readonly SlotOutcome[]): TrialResult {
+  const badShare = meanOf(outcomes.map(({ outcome }) => outcome))
+  const refused = 'the judge calls it worse'
+  return { gain: 0, standardError: Infinity, badShare, refutations: 0, refutationsFailed: 0, refused }
 }
 
 /** Blocks are longer where answers take longer: what was asked in one block must not be counted in the next. */
@@ -107,22 +112,21 @@ function isClear({ gain, standardError }: Gain): boolean {
 
 type Effect = ReturnType<typeof effectOfSwitchback>
 
-function resultOf(between: Effect, within: Effect, badShare: number): TrialResult {
+function resultOf(between: Effect, direct: Gain | undefined, badShare: number): TrialResult {
   const nothing = { gain: 0, standardError: Infinity, badShare, refutations: 0, refutationsFailed: 0 }
   if (between.kind === 'refused') return { ...nothing, refused: between.reason }
-  const whole = gainOf(between, trialWeight)
+  const whole = gainOf(between)
   const refutations = {
     refutations: between.refutations.length,
     refutationsFailed: between.refutations.filter(({ passed }) => !passed).length,
   }
-  if (within.kind === 'refused') return { ...whole, badShare, ...refutations }
-  return { ...combined(whole, gainOf(within, 1)), badShare, ...refutations }
+  return { ...(direct ? combined(whole, direct) : whole), badShare, ...refutations }
 }
 
-function gainOf(effect: Exclude<Effect, { kind: 'refused' }>, weight: number): Gain {
+function gainOf(effect: Exclude<Effect, { kind: 'refused' }>): Gain {
   // From the interval, which knows how few pairs of blocks there are.
   const standardError = (effect.high - effect.low) / (2 * normalQuantile(0.975))
-  return { gain: -effect.estimate / weight, standardError: standardError / weight }
+  return { gain: -effect.estimate / trialWeight, standardError: standardError / trialWeight }
 }
 
 /** Both estimates weighed by their precision, unless they contradict each other or the whole speaks of harm: then what all clients saw counts alone. */
@@ -135,25 +139,18 @@ function combined(whole: Gain, direct: Gain): Gain {
   return { gain: (a * whole.gain + b * direct.gain) / (a + b), standardError: (a + b) ** -0.5 }
 }
 
-/** The effect on the changed service's own requests, by seconds in which both versions had some; as a share of all clients' requests. */
-function armsEffect(slots: readonly Slot[], { badFromMs, share }: TrialOptions, seed: number): Effect {
-  const rows = slots.flatMap(({ stable, canary }, slot) =>
-    stable.requests > 0 && canary.requests > 0
-      ? [
-          { slot, isCanary: false, bad: badShareOf(stable, badFromMs) },
-          { slot, isCanary: true, bad: badShareOf(canary, badFromMs) },
-        ]
-      : [],
-  )
-  return estimateEffect({
-    treatment: rows.map(({ isCanary }) => isCanary),
-    outcome: rows.map(({ bad }) => bad * share),
-    covariates: rows.map(() => []),
-    propensity: rows.map(() => trialWeight),
-    blocks: rows.map(({ slot }) => slot),
-    seed,
-  })
+/** The effect on the changed service's own requests as a share of all clients': the mean difference within the seconds in which both versions had some. */
+function directGain(slots: readonly Slot[], { badFromMs, share }: TrialOptions): Gain | undefined {
+  const differences = slots
+    .filter(({ stable, canary }) => stable.requests > 0 && canary.requests > 0)
+    .map(({ stable, canary }) => share * (badShareOf(stable, badFromMs) - badShareOf(canary, badFromMs)))
+  if (differences.length < leastSeconds) return undefined
+  const standardError = Math.sqrt(varianceOf(differences) / differences.length)
+  return { gain: meanOf(differences), standardError }
 }
+
+/** Fewer seconds say nothing of how much they differ. */
+const leastSeconds = 10
 
 function badShareOf({ requests, errors, latencyCounts }: ArmCounts, badFromMs: number): number {
   const slow = slowerThan({ upperBoundsMs: judgeBoundsMs, counts: latencyCounts }, badFromMs)

@@ -50,9 +50,12 @@ export function drawWorld(seed: number): World {
   const focus = drawFocus(random, mesh, kind.callers)
   const drawn = kind.draw({ random, mesh, focus, onsetMs: times.onsetMs, actMs: times.actMs })
   const edges = drawn.edges ?? [focus.edge, focus.above, focus.elsewhere]
+  const isDefective = drawn.defect !== undefined || drawn.defectMs !== undefined
   const interventions = offered(random, drawn.spec, edges).map((one) => ({
     ...one,
-    shipped: { ...one.trial, ...drawn.defect, ...slowed(drawn.spec, one.edge.caller, drawn.defectMs) },
+    shipped: isDefective
+      ? { ...one.trial, ...drawn.defect, ...slowed(drawn.spec, one.edge.caller, drawn.defectMs) }
+      : one.trial,
   }))
   return {
     seed,
