@@ -280,6 +280,16 @@ test('a cancelled proof is not proven, and the solver is ended', async (t) => {
   ])
 })
 
+test('an obligation that cannot tell its counterexample is a value too', async (t) => {
+  const prover = proverFor(t, {})
+  const explain = () => {
+    throw new Error('no words')
+  }
+  const verdicts = await prover.prove([{ ...deadline(4), explain }], signal)
+  assert.deepEqual(told(verdicts), ['not proven: the proof failed: Error: no words'])
+  assert.deepEqual(told(await prover.prove([deadline(5)], signal)), ['proven'])
+})
+
 test('closing ends what is under way, and nothing is started after it', async (t) => {
   const prover = proverWith(t, `say({ kind: 'ready' }); asked(() => {})`, { timeoutMs: 60_000 })
   const proof = prover.prove([deadline(5)], signal)

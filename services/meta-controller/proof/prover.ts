@@ -64,7 +64,11 @@ class ProcessProver implements Prover {
   }
 
   prove(obligations: readonly Obligation[], signal: AbortSignal): Promise<Verdict[]> {
-    const verdicts = this.#last.then(() => this.#proveInTurn(obligations, signal)).finally(() => this.#rest())
+    const verdicts = this.#last
+      .then(() => this.#proveInTurn(obligations, signal))
+      // Such as a system that has no memory for another process.
+      .catch((error: unknown) => obligations.map((one) => unasked(one, `the proof failed: ${String(error)}`)))
+      .finally(() => this.#rest())
     this.#last = verdicts
     return verdicts
   }

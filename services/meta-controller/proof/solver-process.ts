@@ -47,6 +47,7 @@ export class SolverProcess {
       entry,
     ]
     // Pipes rather than Node's channel, which throws in the parent when a child writes rubbish to it. NEXUS's environment stays here.
+    // A session of its own: Ctrl-C in the terminal is for NEXUS, which then ends the solver.
     this.#child = spawn(file, args, { env: {}, stdio: ['pipe', 'pipe', 'ignore'], detached: true })
     const { promise: gone, resolve: onGone } = Promise.withResolvers<void>()
     this.#gone = gone
