@@ -16,6 +16,7 @@ import {
   type Judgement,
   observe,
   recalibrate,
+  stableSoFar,
 } from './judge/judge.ts'
 import type { Slot } from './judge/slot.ts'
 import { type Alarm, alarmsOf, beginWatch, observeWatch, type Watch } from './judge/watch.ts'
@@ -285,13 +286,12 @@ class Run {
     }
   }
 
-  /** Against what stable did alone, before the canary, when it had all the traffic too. */
   #beginWatch(): Watch {
     const { rollout } = this.#options
-    const { requests, errors, latencies, burstiness } = this.#calibration
     const looks = Math.ceil((1000 * rollout.watchSeconds) / lookMs)
     const options = { alpha: rollout.alpha, looks, latencyTolerance: this.#tolerance }
-    return beginWatch(options, { requests, errors, latencies, burstiness })
+    const { burstiness } = this.#calibration
+    return beginWatch(options, { alone: this.#calibration, lately: stableSoFar(this.#judge), burstiness })
   }
 
   /** Whether it is done: without its journal NEXUS does not promote, and asks again at the next look. */

@@ -20,6 +20,7 @@ import {
   recalibrateSlowness,
   type Slowness,
 } from './slowness.ts'
+import type { Recorded } from './watch.ts'
 
 export interface JudgeOptions {
   /** Probability of a wrong "worse" that is accepted over the whole rollout, all questions together. */
@@ -86,7 +87,7 @@ export interface Judge {
 
 export function beginJudge(options: JudgeOptions): Judge {
   const { alpha, boundsMs } = options
-  const { burstiness, latencies } = options.calibration ?? calibrateJudge([], boundsMs)
+  const { burstiness } = options.calibration ?? calibrateJudge([], boundsMs)
   const failures = (name: 'errors' | 'refusals') =>
     beginFailures({
       name,
@@ -99,7 +100,7 @@ export function beginJudge(options: JudgeOptions): Judge {
     const { name } = quantile
     const tolerance = options.latencyTolerance
     const own = { ...quantile, tolerance, alpha: alpha * stakes[name], beta, burstiness: burstiness[name] }
-    return beginSlowness(own, latencies)
+    return beginSlowness(own, boundsMs)
   })
   return { alpha, errors: failures('errors'), refusals: failures('refusals'), slowness }
 }
@@ -157,6 +158,12 @@ function verdictOf(findings: readonly Finding[], judge: Judge): JudgeVerdict {
   if (isShownWorse(judge)) return 'worse'
   const isShown = findings.every(({ name, isShownNotWorse }) => !needed.has(name) || isShownNotWorse)
   return isShown ? 'not worse' : 'not enough evidence'
+}
+
+/** What stable did beside the canary: errors since the beginning, latencies since the weight last changed. */
+export function stableSoFar({ errors, slowness }: Judge): Recorded {
+  const { stableRequests, stableEvents } = errors.sum
+  return { requests: stableRequests, errors: stableEvents, latencies: slowness[0]!.stable }
 }
 
 /** Whether the verdict is "worse", without the findings. */

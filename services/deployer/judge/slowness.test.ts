@@ -22,12 +22,11 @@ const options = {
   burstiness: calibrate([]),
 } as const
 
-const none: Latencies = { bounds, counts: Array<number>(bounds.length + 1).fill(0) }
 /** `fast` requests in the bucket up to 5 ms and `slow` ones in that up to 25 ms. */
 const arm = (fast: number, slow: number): Latencies => ({ bounds, counts: [0, 0, fast, 0, slow, 0, 0, 0] })
 
 function after(slots: number, stable: Latencies, canary: Latencies): Slowness {
-  let slowness = observeReference(beginSlowness(options, none), stable)
+  let slowness = observeReference(beginSlowness(options, bounds), stable)
   for (let slot = 0; slot < slots; slot++) slowness = observeSlowness(slowness, stable, canary)
   return slowness
 }
@@ -51,7 +50,7 @@ test('a tail that both have is no evidence, whatever its size', () => {
 })
 
 test('without a reference nothing is compared, so the first slot alone shows nothing', () => {
-  const finding = judgeSlowness(observeSlowness(beginSlowness(options, none), arm(50, 0), arm(0, 50)))
+  const finding = judgeSlowness(observeSlowness(beginSlowness(options, bounds), arm(50, 0), arm(0, 50)))
   assert.equal(finding.log10Worse, 0)
 })
 
@@ -63,7 +62,7 @@ test('at a new weight the histograms begin anew and the evidence goes on', () =>
 })
 
 test('nothing judged yet is said, and is neither worse nor not worse', () => {
-  const finding = judgeSlowness(beginSlowness(options, none))
+  const finding = judgeSlowness(beginSlowness(options, bounds))
   assert.deepEqual([finding.isShownWorse, finding.isShownNotWorse], [false, false])
   assert.match(finding.remark, /^p95: no request is judged yet/)
 })

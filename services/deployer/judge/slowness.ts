@@ -62,15 +62,15 @@ export interface Slowness {
   readonly canary: Latencies
 }
 
-/** `reference`: what is known of stable's latencies before the rollout; it may be empty. */
-export function beginSlowness(options: SlownessOptions, reference: Latencies): Slowness {
-  const none = noLatencies(reference.bounds)
+/** The past before the rollout is no reference: a p99 from a time when the service was slower would have nothing slow today. */
+export function beginSlowness(options: SlownessOptions, bounds: readonly number[]): Slowness {
+  const none = noLatencies(bounds)
   const { alpha, beta, burstiness } = options
   return {
     options,
     worse: betOnWorse(worseRatio, slotShare * -Math.log(alpha), cautious(burstiness, leastVariance)),
     notWorse: betOnNotWorse(options.margin, slotShare * -Math.log(beta), likely(burstiness)),
-    reference,
+    reference: none,
     stable: none,
     canary: none,
   }

@@ -26,7 +26,8 @@ function arm(random: Random, errors: number, slow = 0.02): ArmCounts {
 function baseline(seed: number): Baseline {
   const random = seededRandom(seed)
   const past = Array.from({ length: 120 }, () => ({ seconds: 5, arm: scaled(random) }))
-  return calibrateJudge(past, boundsMs)
+  const alone = calibrateJudge(past, boundsMs)
+  return { alone, lately: { ...alone, requests: 0 }, burstiness: alone.burstiness }
 }
 
 function scaled(random: Random): ArmCounts {
@@ -69,6 +70,15 @@ test('a version that is much slower with all the traffic has an alarm of its lat
   for (let seed = 0; seed < 10; seed++) assert.ok(alarmAt(seed, () => 0.5, 0.4) <= 10)
 })
 
+test('what stable did lately counts too: when it had become slower itself, the canary is held to that', () => {
+  const random = seededRandom(3)
+  const { alone, burstiness } = baseline(1)
+  const slower = { requests: 1000, errors: 5, latencies: { bounds: boundsMs, counts: [300, 200, 0, 500, 0] } }
+  let watch = beginWatch(options, { alone, lately: slower, burstiness })
+  for (let second = 0; second < 60; second++) watch = observeWatch(watch, arm(random, 0.5, 0.4))
+  assert.deepEqual(alarmsOf(watch), [])
+})
+
 test('the alarm says what was counted and what was before', () => {
   const random = seededRandom(1)
   let watch = beginWatch(options, baseline(1))
@@ -84,7 +94,7 @@ test('the alarm says what was counted and what was before', () => {
 test('without a past, without traffic, and from counts that are no numbers there is no alarm', () => {
   const none = calibrateJudge([], boundsMs)
   const random = seededRandom(2)
-  let blind = beginWatch(options, none)
+  let blind = beginWatch(options, { alone: none, lately: none, burstiness: none.burstiness })
   for (let second = 0; second < 20; second++) blind = observeWatch(blind, arm(random, 50))
   assert.deepEqual(alarmsOf(blind), [])
   let watch = beginWatch(options, baseline(3))

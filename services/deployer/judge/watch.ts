@@ -2,15 +2,24 @@ import { advance, armPrior, type BurstFilter, beginFilter, copyFilter, lnWealth 
 import type { Burstiness } from './burstiness.ts'
 import type { Calibration } from './calibration.ts'
 import { odds } from './finding.ts'
-import { type Latencies, quantileBoundIndex, slowerThan } from './quantile.ts'
+import { countOf, type Latencies, quantileBoundIndex, slowerThan } from './quantile.ts'
 import { upperLimit } from './share-evidence.ts'
 import type { ArmCounts } from './slot.ts'
 
-/** What the old stable did, with all the traffic or its part of it. */
-export interface Baseline {
+/** What the old stable did in some time. */
+export interface Recorded {
   readonly requests: number
   readonly errors: number
   readonly latencies: Latencies
+}
+
+/**
+ * What the old stable did alone, when it had all the traffic, and lately, beside the canary: the worse of the two is what the canary is
+ * held to, for under all the traffic it has more to do than beside stable, and the world may have changed since stable was alone.
+ */
+export interface Baseline {
+  readonly alone: Recorded
+  readonly lately: Recorded
   readonly burstiness: Calibration['burstiness']
 }
 
@@ -62,31 +71,38 @@ export interface WatchOptions {
 }
 
 export function beginWatch({ alpha, looks, latencyTolerance }: WatchOptions, baseline: Baseline): Watch {
-  const { requests, errors, latencies, burstiness } = baseline
-  if (requests < minBaseline) return { detectors: [] }
-  const detector = (name: Alarm['name'], events: number, counts: Detector['counts']): Detector => {
+  const { burstiness } = baseline
+  const records = [baseline.alone, baseline.lately].filter(({ requests }) => requests >= minBaseline)
+  const detector = (name: Alarm['name'], shares: readonly number[], counts: Detector['counts']) => {
+    if (shares.length === 0) return []
     const alarmAt = Math.log(Math.max(1, looks) / (alpha * stakes[name]))
-    const baseShare = upperLimit({ events, requests }, limitBeta)
+    const baseShare = Math.max(...shares)
     const own = { name, counts, baseShare, burstiness: burstiness[name], alarmAt, events: 0, requests: 0 }
-    return { ...own, filter: begin(own) }
+    return [{ ...own, filter: begin(own) }]
   }
   const slow = (name: 'latency-p95' | 'latency-p99', p: number) => {
-    const index = quantileBoundIndex(latencies, p)
-    if (index === undefined) return []
-    const { bounds } = latencies
-    const tolerated = bounds[index]! * (1 + latencyTolerance)
+    const known = records.filter(({ latencies }) => quantileBoundIndex(latencies, p) !== undefined)
+    const index = Math.max(...known.map(({ latencies }) => quantileBoundIndex(latencies, p)!))
+    const bounds = known[0]?.latencies.bounds ?? []
+    const tolerated = (bounds[index] ?? Infinity) * (1 + latencyTolerance)
     const above = bounds.findIndex((bound) => bound >= tolerated)
     const counts = (arm: ArmCounts) =>
       slowerThan({ bounds, counts: arm.latencyCounts }, above === -1 ? bounds.length : above)
-    return [detector(name, slowerThan(latencies, index), counts)]
+    const shares = known.map(({ latencies }) => limitOf(slowerThan(latencies, index), countOf(latencies)))
+    return detector(name, shares, counts)
   }
+  const failed = records.map(({ errors, requests }) => limitOf(errors, requests))
   return {
     detectors: [
-      detector('errors', errors, (arm) => arm.errors),
+      ...detector('errors', failed, (arm) => arm.errors),
       ...slow('latency-p95', 0.95),
       ...slow('latency-p99', 0.99),
     ],
   }
+}
+
+function limitOf(events: number, requests: number): number {
+  return upperLimit({ events, requests }, limitBeta)
 }
 
 function begin({ burstiness, alarmAt }: Pick<Detector, 'burstiness' | 'alarmAt'>): BurstFilter {
