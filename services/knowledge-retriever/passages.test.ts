@@ -36,6 +36,77 @@ test('a text without any blank is cut, but never inside a character', () => {
   assert.equal(passages.join(''), '😀'.repeat(2000))
 })
 
+const sentence = 'Words about it stand here. '
+const fill = (chars: number) => sentence.repeat(Math.ceil(chars / sentence.length)).trim()
+
+test('a heading stays with what follows it, also over a blank line, marked or underlined', () => {
+  for (const heading of ['## The second part', 'The second part\n---------------', 'The second part\n===']) {
+    const passages = cut(`${fill(1300)}\n\n${heading}\n\n${fill(600)}`)
+    assert.equal(passages.length, 2)
+    assert.ok(passages[1]?.startsWith(heading))
+  }
+  assert.equal(cut(`${fill(1400)}\n\n# The end`).at(-1), '# The end')
+})
+
+test('fenced code is one passage where it fits, whatever stands in it', () => {
+  const code = `\`\`\`sh\n# no heading\nmake all\n\n${'make more\n'.repeat(40)}# nor this\n\`\`\``
+  const passages = cut(`${fill(1200)}\n${code}\n${fill(1200)}`)
+  assert.deepEqual(passages, [fill(1200), code, fill(1200)])
+})
+
+test('long fenced code is cut between lines, before a blank line where it can', () => {
+  const step = `step() {\n${'  echo one. Then two.\n'.repeat(20)}}`
+  const passages = cut(`~~~\n${Array.from({ length: 8 }, () => step).join('\n\n')}\n~~~`)
+  assert.ok(passages.length > 2)
+  for (const passage of passages.slice(1)) assert.match(passage, /^step\(\) \{/)
+})
+
+test('a fence that is never closed goes to the end of the text', () => {
+  const text = `\`\`\`\n${'let x = 1\n'.repeat(400)}`
+  const passages = cut(text)
+  assert.equal(passages.join('\n'), text.trim())
+})
+
+test('a program is cut before its declarations, and its comments are no headings', () => {
+  const python = (name: string) =>
+    `# does ${name}. Not more.\ndef ${name}(a, b):\n${'    a = a + b  # adds. Then on.\n'.repeat(25)}    return a\n`
+  const names = ['first', 'second', 'third', 'fourth']
+  const passages = cut(names.map(python).join('\n'))
+  assert.deepEqual(
+    passages.map((passage) => /^# does (\w+)/.exec(passage)?.[1]),
+    names,
+  )
+  const script = Array.from(
+    { length: 9 },
+    (_, index) => `export function f${index}(): void {\n${'  work()\n\n'.repeat(60)}}\n`,
+  )
+  for (const passage of cut(script.join('\n'))) assert.match(passage, /^(?:export function|work\(\)|\})/)
+})
+
+test('prose with some lines that look like code is prose', () => {
+  const text = `${fill(900)}\n\n    four blanks;\n\n# A heading\n\n${fill(900)}`
+  assert.deepEqual(cut(text).length, 2)
+  assert.ok(cut(text)[1]?.startsWith('# A heading'))
+})
+
+test('ten thousand words without a full stop are cut between words', () => {
+  const passages = cut('word '.repeat(10_000))
+  assert.ok(passages.length > 30)
+  assert.equal(passages.join(' '), 'word '.repeat(10_000).trim())
+})
+
+test('a long text is cut in time that grows with its length', () => {
+  const milliseconds = (text: string) => {
+    const began = performance.now()
+    cutIntoPassages(text)
+    return performance.now() - began
+  }
+  for (const unit of ['x', '# x\n', '```\n', '\n', 'a\n---\n', '  {\n', '. ']) {
+    const taken = milliseconds(unit.repeat(Math.ceil(1_048_576 / unit.length)))
+    assert.ok(taken < 5_000, `${JSON.stringify(unit)}: ${taken} ms`)
+  }
+})
+
 test('whatever the text: no passage is too long, none overlap, and only blanks are left out', () => {
   const random = seededRandom(7)
   const parts = [
@@ -50,6 +121,12 @@ test('whatever the text: no passage is too long, none overlap, and only blanks a
     '\u3002',
     ' ',
     '\r\n\r\n',
+    '```\n',
+    '~~~~\n',
+    '---\n',
+    '  indented {\n',
+    '}\n',
+    'const x = 1;\n',
   ]
   for (let round = 0; round < 200; round += 1) {
     const text = Array.from(
