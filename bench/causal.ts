@@ -1,4 +1,5 @@
 import { estimateEffect, learnersOf } from '../services/meta-controller/analysis/causal/estimate.ts'
+import type { Learner } from '../services/meta-controller/analysis/causal/learner.ts'
 import { meanOf, varianceOf } from '../services/platform/statistics/order.ts'
 import { seededRandom } from '../services/platform/statistics/random.ts'
 import { runFile } from './causal/file.ts'
@@ -59,13 +60,9 @@ function biasInErrors(all: readonly Measured[]): number {
 
 type Surface = (infants: Infants, random: ReturnType<typeof seededRandom>) => World
 
-function measureSurface(
-  infants: Infants,
-  surface: Surface,
-  outcome: (typeof learnersOf)['full'],
-): Measured[] {
+function measureSurface(infants: Infants, surface: Surface, learners: readonly Learner[]): Measured[] {
   return Array.from({ length: seeds }, (_, index) =>
-    measure(surface(infants, seededRandom(`${surface.name} ${index + 1}`)), outcome, index + 1),
+    measure(surface(infants, seededRandom(`${surface.name} ${index + 1}`)), learners, index + 1),
   )
 }
 

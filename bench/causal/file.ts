@@ -1,4 +1,3 @@
-import { scoresOf } from '../../services/meta-controller/analysis/causal/aipw.ts'
 import {
   type EffectEstimate,
   estimateEffect,
@@ -11,7 +10,7 @@ import { sampleOf } from '../../services/meta-controller/analysis/causal/sample.
 import { meanOf } from '../../services/platform/statistics/order.ts'
 import { seededRandom } from '../../services/platform/statistics/random.ts'
 import { rootMeanSquare } from './measure.ts'
-import { type Observations, readObservations } from './table.ts'
+import { MalformedTableError, type Observations, readObservations } from './table.ts'
 
 type Print = (line: string) => void
 
@@ -22,10 +21,11 @@ const maxFullRows = 5000
 /**
  * The effect in a file of columns t,y,x1…xn[,mu0,mu1][,pre1…][,e][,block], with all that is known against it. Figures: `ate`,
  * `ate_low`, `ate_high` of these rows, `confounder_suspected`; with mu0 and mu1 also `ate_error`, `pehe`, `coverage` (1 or 0).
- * Rows that give no estimate give the figure `refused` and the reason in words.
+ * A malformed file gives no figures. Rows that give no estimate give the figure `refused` and the reason in words.
  */
 export function runFile(file: string, print: Print): Record<string, number> {
-  const observations = readObservations(file)
+  const observations = readOrSay(file, print)
+  if (observations === undefined) return {}
   const effort = observations.outcome.length <= maxFullRows ? 'full' : 'fast'
   const effect = estimateEffect({ ...observations, seed }, { effort })
   if (effect.kind === 'refused') {
@@ -49,6 +49,18 @@ export function runFile(file: string, print: Print): Record<string, number> {
   print(`truth: ${shown(truth)}`)
   const ate_error = Math.abs(effect.estimate - truth)
   return { ...figures, ate_error, pehe, coverage: Number(low <= truth && truth <= high) }
+}
+
+/** A malformed file is the caller's mistake: it is told in a line, and the exit code is 2. */
+function readOrSay(file: string, print: Print): Observations | undefined {
+  try {
+    return readObservations(file)
+  } catch (error) {
+    if (!(error instanceof MalformedTableError)) throw error
+    print(`malformed: ${error.message}`)
+    process.exitCode = 2
+    return undefined
+  }
 }
 
 const shown = (value: number) => String(Number(value.toPrecision(4)))
@@ -92,8 +104,7 @@ function printHeterogeneity(
   if ('kind' in whole) return Number.NaN
   const fitted = fitWithOverlap(whole, learnersOf[effort], random)
   if ('kind' in fitted) return Number.NaN
-  const { sample, nuisances, kept } = fitted
-  const scores = scoresOf(sample, nuisances)
+  const { sample, scores, kept } = fitted
   const each = effectOfEach(sample.x, sample.treated, scores, random)
   const { slope, se, isHeterogeneous } = calibrationOf(scores.scores, each)
   print(

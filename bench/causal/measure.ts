@@ -1,4 +1,3 @@
-import { scoresOf } from '../../services/meta-controller/analysis/causal/aipw.ts'
 import { fitWithOverlap, intervalsOf } from '../../services/meta-controller/analysis/causal/estimate.ts'
 import { effectOfEach } from '../../services/meta-controller/analysis/causal/heterogeneity.ts'
 import type { Learner } from '../../services/meta-controller/analysis/causal/learner.ts'
@@ -21,16 +20,19 @@ export interface Measured {
 }
 
 /** A world whose rows overlap too little cannot be measured; the surfaces here never give one. */
-export function measure({ x, treated, y, ...world }: World, outcome: Learner, seed: number): Measured {
+export function measure(
+  { x, treated, y, ...world }: World,
+  learners: readonly Learner[],
+  seed: number,
+): Measured {
   const random = seededRandom(seed)
-  const fitted = fitWithOverlap({ x, treated, y }, outcome, random)
+  const fitted = fitWithOverlap({ x, treated, y }, learners, random)
   if ('kind' in fitted) throw new Error(`these rows give no estimate: ${fitted.reason}`)
-  const { sample, nuisances, kept } = fitted
-  const scores = scoresOf(sample, nuisances)
+  const { sample, scores, kept } = fitted
   const effects = world.treatedMean.map((value, row) => value - world.untreatedMean[row]!)
   const truth = meanOf(effects)
   const each = effectOfEach(rowsOf(x, kept), sample.treated, scores, random)
-  const { ofSample } = intervalsOf(sample, scores)
+  const { ofSample } = intervalsOf(sample, fitted.divided)
   return {
     error: scores.estimate - truth,
     modelError: meanOf(scores.modelled) - truth,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 
 /** The columns of a file of observations. */
 export interface Observations {
@@ -22,11 +22,17 @@ const controlName = /^pre\d+$/
 const known = new Set(['t', 'y', 'mu0', 'mu1', 'e', 'block'])
 const maxBytes = 512 * 1024 * 1024
 
-/** The file's observations. Errors name the file, the line (the header is line 1) and the column. */
+/** A file cannot be read as observations; the message says which line and column, and what is expected there. */
+export class MalformedTableError extends Error {
+  override readonly name = 'MalformedTableError'
+}
+
+/** The file's observations. Errors: MalformedTableError, which names the file, the line (the header is line 1) and the column. */
 export function readObservations(file: string): Observations {
-  const text = readFileSync(file)
-  if (text.length > maxBytes) throw new Error(`${file} is larger than ${maxBytes} bytes`)
-  return parseObservations(text.toString('utf8'), file)
+  const size = statSync(file, { throwIfNoEntry: false })?.size
+  if (size === undefined) throw new MalformedTableError(`${file} is not there`)
+  if (size > maxBytes) throw new MalformedTableError(`${file} is larger than ${maxBytes} bytes`)
+  return parseObservations(readFileSync(file, 'utf8'), file)
 }
 
 export function parseObservations(text: string, file: string): Observations {
@@ -59,30 +65,34 @@ function checkNames(names: readonly string[], file: string): void {
   const where = `${file}, line 1`
   names.forEach((name, place) => {
     if (!known.has(name) && !covariateName.test(name) && !controlName.test(name))
-      throw new Error(
+      throw new MalformedTableError(
         `${where}, column ${place + 1}: "${name}" is none of t, y, x1, x2, …, mu0, mu1, pre1, …, e, block`,
       )
     if (names.indexOf(name) !== place)
-      throw new Error(`${where}, column ${place + 1}: "${name}" is there twice`)
+      throw new MalformedTableError(`${where}, column ${place + 1}: "${name}" is there twice`)
   })
   for (const name of ['t', 'y'])
-    if (!names.includes(name)) throw new Error(`${where}: there is no column ${name}`)
+    if (!names.includes(name)) throw new MalformedTableError(`${where}: there is no column ${name}`)
   if (names.includes('mu0') !== names.includes('mu1'))
-    throw new Error(`${where}: mu0 and mu1 come together or not at all`)
+    throw new MalformedTableError(`${where}: mu0 and mu1 come together or not at all`)
 }
 
 function numbersOf(line: string, names: readonly string[], where: string): number[] {
   const cells = line.split(',')
   if (cells.length !== names.length)
-    throw new Error(`${where}: ${cells.length} values where the header has ${names.length} columns`)
+    throw new MalformedTableError(
+      `${where}: ${cells.length} values where the header has ${names.length} columns`,
+    )
   return cells.map((cell, place) => {
     const text = cell.trim()
     const value =
       text === 'True' || text === 'true' ? 1 : text === 'False' || text === 'false' ? 0 : Number(text)
     if (text === '' || !Number.isFinite(value))
-      throw new Error(`${where}, column ${place + 1} (${names[place]}): "${text}" is not a finite number`)
+      throw new MalformedTableError(
+        `${where}, column ${place + 1} (${names[place]}): "${text}" is not a finite number`,
+      )
     if (names[place] === 't' && value !== 0 && value !== 1)
-      throw new Error(`${where}, column ${place + 1} (t): "${text}" is neither 0 nor 1`)
+      throw new MalformedTableError(`${where}, column ${place + 1} (t): "${text}" is neither 0 nor 1`)
     return value
   })
 }

@@ -30,7 +30,7 @@ export function controlOutcomes(
     const measured = { ...sample, propensity, y }
     const { scores, estimate } = scoresOf(
       measured,
-      crossFit(measured, { folds: controlFolds, outcome: ridge, random }),
+      crossFit(measured, { folds: controlFolds, learners: [ridge], random }),
     )
     const { se } = standardErrorOfMean(scores, dependenceOf(sample))
     return se > 0 ? estimate / se : 0

@@ -1,6 +1,6 @@
-import { varianceOf } from '../../../platform/statistics/order.ts'
+import { meanOf, varianceOf } from '../../../platform/statistics/order.ts'
 import { type Random, seededRandom } from '../../../platform/statistics/random.ts'
-import { averaged, crossFit, type Nuisances, type Scores, scoresOf } from './aipw.ts'
+import { averaged, crossFit, meanScores, type Nuisances, type Scores, scoresOf } from './aipw.ts'
 import { boosting } from './boosting.ts'
 import { assignment, controlOutcomes, dependenceOf, unobservedCause } from './confounding.ts'
 import { exponential } from './exponential.ts'
@@ -12,7 +12,6 @@ import { type Refutation, resample } from './resample.ts'
 import { ridge } from './ridge.ts'
 import { type EffectInput, leastRows, part, type Refused, refuse, type Sample, sampleOf } from './sample.ts'
 import { biasScaleOf, eValues, observedStrengths, robustnessValue } from './sensitivity.ts'
-import { superLearner } from './super-learner.ts'
 
 /** The average effect of a treatment, with what was tried to refute it. */
 export interface EffectEstimate extends Interval {
@@ -45,11 +44,13 @@ export interface EstimateOptions {
 type Effort = 'fast' | 'full'
 
 export const learnersOf = {
-  fast: superLearner([ridge, exponential]),
-  full: superLearner([ridge, exponential, boosting, kernelRidge]),
-} as const satisfies Record<Effort, Learner>
+  fast: [ridge, exponential],
+  full: [ridge, exponential, boosting, kernelRidge],
+} as const satisfies Record<Effort, readonly Learner[]>
 
 const folds = 5
+/** Divisions into folds over which estimates are averaged. */
+const divisions = 4
 const refitsOf = { fast: 40, full: 100 } as const
 
 /**
@@ -64,9 +65,8 @@ export function estimateEffect(input: EffectInput, options: EstimateOptions = {}
   const random = seededRandom(input.seed)
   const fitted = fitWithOverlap(whole, learnersOf[effort], random)
   if ('kind' in fitted) return fitted
-  const { sample, nuisances, overlap, kept } = fitted
-  const scores = scoresOf(sample, nuisances)
-  const { population, ofSample } = intervalsOf(sample, scores)
+  const { sample, nuisances, scores, overlap, kept } = fitted
+  const { population, ofSample } = intervalsOf(sample, fitted.divided)
   const scale = biasScaleOf(sample, nuisances)
   const distance = Math.max(0, population.low, -population.high)
   const controls = input.controlOutcomes?.map((values) => kept.map((row) => values[row]!)) ?? []
@@ -89,48 +89,60 @@ export function estimateEffect(input: EffectInput, options: EstimateOptions = {}
 
 interface Fitted {
   readonly sample: Sample
+  /** Means over the divisions into folds. */
   readonly nuisances: Nuisances
+  readonly scores: Scores
+  /** The scores of each division. */
+  readonly divided: readonly Scores[]
   readonly overlap: Overlap
   /** Which of the given rows are in the sample. */
   readonly kept: readonly number[]
 }
 
-/** Nuisances of all rows or, where the arms overlap too little, of those that remain after trimming. */
+/** Nuisances and scores of all rows or, where the arms overlap too little, of those that remain after trimming. */
 export function fitWithOverlap(
   whole: Sample,
-  outcome: Learner,
+  learners: readonly Learner[],
   random: Random,
-  repeats = 1,
 ): Fitted | Refused {
-  const fit = (sample: Sample) =>
-    averaged(Array.from({ length: repeats }, () => crossFit(sample, { folds, outcome, random })))
-  const nuisances = fit(whole)
-  const overlap = overlapOf(whole.treated, nuisances.propensity)
-  const all = Array.from(whole.y, (_, row) => row)
-  const problem = overlapProblem(overlap)
-  if (problem === undefined) return { sample: whole, nuisances, overlap, kept: all }
-  const kept = trimmedRows(nuisances.propensity)
+  const all = Array.from(whole.y.keys())
+  const first = fit(whole, learners, random)
+  const problem = overlapProblem(first.overlap)
+  if (problem === undefined) return { ...first, kept: all }
+  const kept = trimmedRows(first.nuisances.propensity)
   if (kept.length < leastRows) return refuse(`${problem}, and too few rows remain without those`)
-  const sample = part(whole, kept)
-  const again = fit(sample)
-  const left = overlapOf(sample.treated, again.propensity)
-  const still = overlapProblem(left)
+  const again = fit(part(whole, kept), learners, random)
+  const still = overlapProblem(again.overlap)
   return still === undefined
-    ? { sample, nuisances: again, overlap: left, kept }
+    ? { ...again, kept }
     : refuse(`${problem}; without the rows of least overlap ${still}`)
 }
 
-/** 95 % intervals for rows like these, and for just these. */
-export function intervalsOf(sample: Sample, { scores, modelled, estimate }: Scores) {
+function fit(sample: Sample, learners: readonly Learner[], random: Random) {
+  // Blocks are divided in one way only, by time.
+  const count = sample.blocks === undefined ? divisions : 1
+  const all = Array.from({ length: count }, () => crossFit(sample, { folds, learners, random }))
+  const divided = all.map((one) => scoresOf(sample, one))
+  const nuisances = averaged(all)
+  const overlap = overlapOf(sample.treated, nuisances.propensity)
+  return { sample, nuisances, divided, scores: meanScores(divided), overlap }
+}
+
+/**
+ * 95 % intervals for rows like these, and for just these. The variance is the mean over divisions of theirs and of the squared
+ * distance of their estimate from the mean (Chernozhukov et al. 2018, definition 3.3).
+ */
+export function intervalsOf(sample: Sample, divided: readonly Scores[]) {
   const dependence = dependenceOf(sample)
-  const population = standardErrorOfMean(scores, dependence)
-  const ofSample = standardErrorOfMean(
-    scores.map((score, row) => score - modelled[row]!),
-    dependence,
-  )
+  const center = meanOf(divided.map((one) => one.estimate))
+  const around = (errors: (one: Scores) => Float64Array) => {
+    const each = divided.map((one) => ({ ...standardErrorOfMean(errors(one), dependence), one }))
+    const variance = meanOf(each.map(({ se, one }) => se * se + (one.estimate - center) ** 2))
+    return intervalAround(center, Math.sqrt(variance), each[0]!.freedom)
+  }
   return {
-    population: intervalAround(estimate, population.se, population.freedom),
-    ofSample: intervalAround(estimate, ofSample.se, ofSample.freedom),
+    population: around((one) => one.scores),
+    ofSample: around(({ scores, modelled }) => scores.map((score, row) => score - modelled[row]!)),
   }
 }
 

@@ -5,13 +5,13 @@ import { choleskyOf, emptyMatrix, type Matrix, pick, rowsOf, solveCholesky } fro
 
 /** Squared widths, as multiples of the median squared distance of two rows. */
 const widths = [1, 3, 10]
-const penalties = [0.01, 0.05, 0.2, 0.8]
+const penalties = [0.02, 0.1, 0.5]
 /** The cost grows with the cube of the rows; beyond this many a random part of them is learnt from. */
 const maxRows = 700
 const maxDistances = 2000
 
 /** Width and penalty are chosen by a random part of the rows: more would cost much and change little. */
-const maxTuningRows = 200
+const maxTuningRows = 120
 
 interface Setting {
   readonly multiple: number
@@ -24,12 +24,11 @@ interface Setting {
  */
 export const kernelRidge: Learner = {
   name: 'kernel ridge',
-  fit: (x, y, random) => kernelRidge.tuned!(x, y, random).fit(x, y, random),
-  tuned(x, y, random) {
+  fit(x, y, random) {
     const chosen = drawn(x.rows, maxTuningRows, random)
     const { z, target, unit } = prepared(rowsOf(x, chosen), pick(y, chosen))
     const setting = unit > 0 ? mostLikely(distances(z, z), target, unit) : { multiple: 1, penalty: 1 }
-    return { name: kernelRidge.name, fit: (rows, outcomes, draw) => fitted(rows, outcomes, setting, draw) }
+    return fitted(x, y, setting, random)
   },
 }
 

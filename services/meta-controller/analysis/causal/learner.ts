@@ -8,8 +8,6 @@ export type Model = (x: Matrix) => Float64Array
 export interface Learner {
   readonly name: string
   fit(x: Matrix, y: Float64Array, random: Random): Model
-  /** The same learner with its settings chosen by these rows, for being fitted to many parts of them. */
-  tuned?(x: Matrix, y: Float64Array, random: Random): Learner
 }
 
 /** Column means and standard deviations, by which other rows of the same kind are put on the same scale. */

@@ -2,8 +2,12 @@ import { clipAt } from './aipw.ts'
 
 /** How far both arms are to be found among rows of the same kind. */
 export interface Overlap {
-  /** (Σw)²/Σw² of the weights 1/e and 1/(1 − e) that make the arms alike: as many independent rows the estimate is worth (Kish 1965). */
+  /**
+   * As many rows of even odds, half of them treated, the comparison is worth: 4 / (1/n₁ + 1/n₀) of the effective rows of the arms,
+   * so that many rows of one arm do not make up for few of the other.
+   */
   readonly effectiveRows: number
+  /** (Σw)²/Σw² of the weights 1/e of the treated, 1/(1 − e) of the others, that make the arms alike (Kish 1965). */
   readonly effectiveTreated: number
   readonly effectiveUntreated: number
   /** The part of the rows whose propensity is nearer than `clipAt` to 0 or 1. */
@@ -29,10 +33,14 @@ export function overlapOf(treated: Float64Array, propensity: Float64Array): Over
     squares[arm]! += 1 / probability ** 2
   }
   const effective = (sum: number, square: number) => (square > 0 ? (sum * sum) / square : 0)
+  const [effectiveUntreated, effectiveTreated] = [
+    effective(sums[0]!, squares[0]!),
+    effective(sums[1]!, squares[1]!),
+  ]
   return {
-    effectiveRows: effective(sums[0]! + sums[1]!, squares[0]! + squares[1]!),
-    effectiveTreated: effective(sums[1]!, squares[1]!),
-    effectiveUntreated: effective(sums[0]!, squares[0]!),
+    effectiveRows: 4 / (1 / effectiveTreated + 1 / effectiveUntreated),
+    effectiveTreated,
+    effectiveUntreated,
     clippedShare: treated.length === 0 ? 1 : clippedRows / treated.length,
   }
 }

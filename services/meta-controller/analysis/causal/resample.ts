@@ -35,7 +35,7 @@ const cheapRidge: Learner = {
 function cheapEstimate(sample: Sample, random: Random) {
   const nuisances = crossFit(sample, {
     folds: cheapFolds,
-    outcome: cheapRidge,
+    learners: [cheapRidge],
     penalties: cheapPenalties,
     tolerance: cheapTolerance,
     random,
