@@ -1,5 +1,6 @@
-import type { Direction } from './anomaly.ts'
+import { type Direction, scoreOf } from './anomaly.ts'
 import { type Count, countTail } from './counts.ts'
+import { cautiousFit, TailCalibrator } from './tail.ts'
 
 /** A count judged as it arrives. */
 export interface CountVerdict {
@@ -26,6 +27,7 @@ export class CountWatch {
   readonly #direction: Direction
   readonly #recent: Count[] = []
   readonly #dispersion = spans.map(() => ({ sum: 0, weight: 0 }))
+  readonly #tail = new TailCalibrator(cautiousFit)
   #events = 0
   #exposure = 0
   #seen = 0
@@ -42,8 +44,9 @@ export class CountWatch {
     this.#recent.push(count)
     if (this.#recent.length > longest) this.#remember(this.#recent.shift() as Count)
     const reference = this.#rate()
-    const pValue = this.#judge()
+    const byModel = this.#judge()
     this.#seen += 1
+    const pValue = this.#seen <= leastSlots ? 1 : Math.max(byModel, this.#tail.update(scoreOf(byModel)))
     return { pValue, value, reference }
   }
 
@@ -69,7 +72,7 @@ export class CountWatch {
       smallest = Math.min(smallest, pValue)
       this.#learnDispersion(index, now, before, tails.expected)
     })
-    return this.#seen < leastSlots ? 1 : Math.min(1, smallest * spans.length)
+    return Math.min(1, smallest * spans.length)
   }
 
   #dispersionAt(index: number): number {

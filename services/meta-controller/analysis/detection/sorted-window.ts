@@ -1,15 +1,18 @@
 import { quantileOfSorted } from '../../../platform/statistics/order.ts'
 
+const firstRoom = 256
+
 /** The last `capacity` finite values, kept in order of size too: quantiles in O(1), ranks in O(log n), a push moves memory once. */
 export class SortedWindow {
-  readonly #byAge: Float64Array
-  readonly #sorted: Float64Array
+  readonly #capacity: number
+  /** Both grow as values come, up to the capacity. */
+  #byAge = new Float64Array(firstRoom)
+  #sorted = new Float64Array(firstRoom)
   #next = 0
   #size = 0
 
   constructor(capacity: number) {
-    this.#byAge = new Float64Array(capacity)
-    this.#sorted = new Float64Array(capacity)
+    this.#capacity = capacity
   }
 
   get size(): number {
@@ -18,8 +21,9 @@ export class SortedWindow {
 
   /** Takes the value in; the oldest leaves when the window is full. */
   push(value: number): void {
-    const capacity = this.#byAge.length
+    const capacity = this.#capacity
     if (this.#size < capacity) {
+      if (this.#size === this.#byAge.length) this.#grow()
       const place = this.countBelow(value)
       this.#sorted.copyWithin(place + 1, place, this.#size)
       this.#sorted[place] = value
@@ -27,6 +31,15 @@ export class SortedWindow {
     } else this.#replace(this.#byAge[this.#next] as number, value)
     this.#byAge[this.#next] = value
     this.#next = this.#next + 1 === capacity ? 0 : this.#next + 1
+  }
+
+  #grow(): void {
+    const room = Math.min(this.#capacity, 2 * this.#byAge.length)
+    const [byAge, sorted] = [this.#byAge, this.#sorted]
+    this.#byAge = new Float64Array(room)
+    this.#byAge.set(byAge)
+    this.#sorted = new Float64Array(room)
+    this.#sorted.set(sorted)
   }
 
   /** Moves only what lies between the leaving value and the new one. */

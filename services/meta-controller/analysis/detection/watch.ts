@@ -69,11 +69,12 @@ export function createServiceWatch(options: WatchOptions): ServiceWatch {
       })
       const least = verdicts.reduce((smallest, { pValue }) => Math.min(smallest, pValue), 1)
       const pValue = Math.min(1, least * metrics.length)
-      const alarm = policy.update(pValue)
+      const score = scoreOf(pValue)
+      const alarm = policy.update(score)
       return {
         alarm,
         pValue,
-        score: scoreOf(pValue),
+        score,
         metrics: verdicts.toSorted((a, b) => a.pValue - b.pValue),
       }
     },
