@@ -1,4 +1,4 @@
-import { type EntityKey, maxNameWords } from './entities.ts'
+import type { EntityKey } from './entities.ts'
 
 /** A word of a text as names are looked for in it; a `Token` is one. */
 export interface TextWord {
@@ -30,8 +30,8 @@ const minSpanUses = 2
  */
 export class Gazetteer {
   readonly #uses = new Map<EntityKey, NameUse>()
-  /** First word of the known names → how many names there are of one word, of two, … */
-  readonly #lengths = new Map<string, number[]>()
+  /** The known names by their words, one step a word. */
+  readonly #root: NameNode = { key: undefined, next: new Map() }
 
   /** Counts uses of a name up or down. Gives true when this made it known or unknown. */
   count(key: EntityKey, kind: 'titles' | 'spans', change: 1 | -1): boolean {
@@ -44,7 +44,7 @@ export class Gazetteer {
     use[kind] += change
     if (use.titles === 0 && use.spans === 0) this.#uses.delete(key)
     const after = isKnown(use)
-    if (before !== after) this.#countLength(key, after ? 1 : -1)
+    if (before !== after) this.#turn(key, after)
     return before !== after
   }
 
@@ -74,32 +74,44 @@ export class Gazetteer {
 
   #longestAt(words: readonly TextWord[], from: number): { key: EntityKey; words: number } | undefined {
     const first = words[from] as TextWord
-    const lengths = this.#lengths.get(first.word)
-    if (lengths === undefined) return undefined
-    let key = first.word
+    let node = this.#root.next?.get(first.word)
     let longest: { key: EntityKey; words: number } | undefined
-    for (let count = 1; ; count += 1) {
-      if ((lengths[count] ?? 0) > 0 && this.knows(key)) longest = { key, words: count }
+    for (let count = 1; node !== undefined; count += 1) {
+      if (node.key !== undefined) longest = { key: node.key, words: count }
       const next = words[from + count]
-      if (count >= lengths.length - 1 || next === undefined || next.sentence !== first.sentence)
-        return longest
-      key = `${key} ${next.word}`
+      if (node.next === undefined || next === undefined || next.sentence !== first.sentence) break
+      node = node.next.get(next.word)
     }
+    return longest
   }
 
-  #countLength(key: EntityKey, change: 1 | -1): void {
-    const words = key.split(' ')
-    const first = words[0] ?? ''
-    let lengths = this.#lengths.get(first)
-    if (lengths === undefined) {
-      lengths = []
-      this.#lengths.set(first, lengths)
+  #turn(key: EntityKey, known: boolean): void {
+    const path: [NameNode, string][] = []
+    let node = this.#root
+    for (const word of key.split(' ')) {
+      path.push([node, word])
+      node.next ??= new Map()
+      let next = node.next.get(word)
+      if (next === undefined) {
+        next = { key: undefined, next: undefined }
+        node.next.set(word, next)
+      }
+      node = next
     }
-    while (lengths.length <= words.length && lengths.length <= maxNameWords) lengths.push(0)
-    lengths[words.length] = (lengths[words.length] ?? 0) + change
-    while (lengths.at(-1) === 0) lengths.pop()
-    if (lengths.length === 0) this.#lengths.delete(first)
+    node.key = known ? key : undefined
+    for (const [parent, word] of path.reverse()) {
+      const child = parent.next?.get(word)
+      if (child?.key !== undefined || child?.next !== undefined) return
+      parent.next?.delete(word)
+      if (parent.next?.size === 0 && parent !== this.#root) parent.next = undefined
+    }
   }
+}
+
+interface NameNode {
+  /** The name that ends here, when it is known. */
+  key: EntityKey | undefined
+  next: Map<string, NameNode> | undefined
 }
 
 function isKnown(use: NameUse): boolean {
