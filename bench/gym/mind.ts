@@ -1,19 +1,25 @@
-import { detectViolation } from '../../services/meta-controller/analysis/detect.ts'
-import { judgeSlots } from '../../services/meta-controller/analysis/detection/slots.ts'
 import { affectedShare, assessRisk } from '../../services/meta-controller/analysis/risk.ts'
 import type { Attribution } from '../../services/meta-controller/analysis/root-cause/attribution.ts'
-import { explain, type Observed } from '../../services/meta-controller/analysis/root-cause/explain.ts'
-import type { Mass } from '../../services/meta-controller/analysis/root-cause/load.ts'
+import type { Observed } from '../../services/meta-controller/analysis/root-cause/explain.ts'
 import { appraise, type ProofOutcome } from '../../services/meta-controller/analysis/utility.ts'
-import { quantileOf, sumHistograms } from '../../services/platform/signals/histogram.ts'
 import { normalCdf } from '../../services/platform/statistics/normal.ts'
 import { ArmRecorder } from './arms.ts'
+import {
+  blame,
+  findSurge,
+  findTrouble,
+  latencyTolerance,
+  meaningOf,
+  p99MsOf,
+  shortlist,
+  type Trouble,
+} from './diagnose.ts'
 import { readLog } from './log.ts'
 import { observe } from './observed.ts'
 import { type RolloutResult, rollOut, rolloutPlan } from './rollout.ts'
 import { Simulation } from './simulator.ts'
 import { type TrialResult, tryOut } from './trial.ts'
-import { type Intervention, type InterventionKind, promise, times, type World } from './world.ts'
+import { type Intervention, times, type World } from './world.ts'
 
 /** What a controller made of a world. */
 export interface Play {
@@ -24,14 +30,12 @@ export interface Play {
   readonly ending: 'declined' | RolloutResult['ending']
   /** Whom it holds to be at fault. */
   readonly culprit?: string
+  /** How many changes were tried on clients before. */
+  readonly trials?: number
   /** From the moment of acting on. */
   readonly seconds: number
   readonly simulation: Simulation
   readonly reason: string
-}
-
-type PlayDetails = {
-  readonly [key in 'promoted' | 'rolledOut' | 'culprit']?: Play[key] | undefined
 }
 
 export type Prove = (world: World, intervention: Intervention) => Promise<readonly ProofOutcome[]>
@@ -41,8 +45,6 @@ const nowMs = 30_000
 const longerMs = 30_000
 /** Each trial costs time and the patience of half of the clients. */
 const maxTrials = 3
-const surgeFactor = 1.4
-const surgeProbability = 1e-4
 /** Share of all requests that a change has to spare. */
 const leastGain = 0.005
 
@@ -50,180 +52,116 @@ const leastGain = 0.005
 export async function playMind(world: World, prove: Prove): Promise<Play> {
   const simulation = new Simulation(world.spec, world.seed)
   const recorder = new ArmRecorder(simulation, new Set(world.interventions.map(({ edge }) => edge.caller)))
+  const diagnosis = diagnose(world, simulation, recorder)
+  const played =
+    'declined' in diagnosis
+      ? { ending: 'declined' as const, reason: diagnosis.declined }
+      : await new Attempt(world, simulation, recorder, diagnosis).act(prove)
+  return { ...played, simulation, seconds: (simulation.nowMs - times.actMs) / 1000 }
+}
+
+interface Diagnosis {
+  readonly trouble: Trouble
+  readonly attribution: Attribution
+  readonly now: Observed
+  readonly usual: Observed
+}
+
+/** What is wrong and who is at fault; or why there is nothing to do. */
+function diagnose(
+  world: World,
+  simulation: Simulation,
+  recorder: ArmRecorder,
+): Diagnosis | { readonly declined: string } {
   while (simulation.nowMs < times.actMs) recorder.step()
-  const finish = (ending: Play['ending'], reason: string, rest: PlayDetails = {}): Play => {
-    const seconds = (simulation.nowMs - times.actMs) / 1000
-    return { ending, reason, seconds, simulation, ...rest }
-  }
   const now = observe(simulation, world, times.actMs - nowMs, times.actMs)
   const usual = observe(simulation, world, times.warmMs, times.onsetMs)
   const trouble = findTrouble(world, now)
-  if (trouble === undefined) return finish('declined', 'every promise is kept')
+  if (trouble === undefined) return { declined: 'every promise is kept' }
   const surge = findSurge(world, now, usual)
-  if (surge !== undefined) return finish('declined', surge)
-  let attribution = explain(now, usual, { ...trouble, isViolated: true })
-  if (attribution.culprit === undefined) {
-    while (simulation.nowMs < times.actMs + longerMs) recorder.step()
-    const longer = observe(simulation, world, times.onsetMs, simulation.nowMs)
-    attribution = explain(longer, usual, { ...trouble, isViolated: true })
-    // Failures have hardly a usual level: that the promise is broken is enough to share them out.
-    if (attribution.culprit === undefined && trouble.mass === 'errors')
-      attribution = explain(longer, undefined, { ...trouble, isViolated: true })
+  if (surge !== undefined) return { declined: surge }
+  const attribution = blame(now, usual, trouble, false)
+  if (attribution.culprit !== undefined) return { trouble, attribution, now, usual }
+  while (simulation.nowMs < times.actMs + longerMs) recorder.step()
+  const longer = observe(simulation, world, times.onsetMs, simulation.nowMs)
+  return { trouble, attribution: blame(longer, usual, trouble, true), now, usual }
+}
+
+/** The candidates one after another, until one is rolled out or none is left. */
+class Attempt {
+  readonly #world: World
+  readonly #simulation: Simulation
+  readonly #recorder: ArmRecorder
+  readonly #diagnosis: Diagnosis
+  readonly #reasons: string[]
+  #trials = 0
+
+  constructor(world: World, simulation: Simulation, recorder: ArmRecorder, diagnosis: Diagnosis) {
+    this.#world = world
+    this.#simulation = simulation
+    this.#recorder = recorder
+    this.#diagnosis = diagnosis
+    this.#reasons = [diagnosis.attribution.remark]
   }
-  const candidates = shortlist(world, attribution, trouble.mass, now, usual)
-  const p99Of = (service: string) => p99MsOf(service, now)
-  const tolerance = latencyTolerance(trouble, p99Of)
-  const slowestMs = Math.max(...world.spec.entries.map(({ service }) => p99Of(service)))
-  const reasons = [attribution.remark]
-  const { culprit } = attribution
-  for (const candidate of candidates.slice(0, maxTrials)) {
-    const proofs = await prove(world, candidate)
-    const refuted = proofs.find(({ status }) => status !== 'proven')
-    if (refuted !== undefined) {
-      reasons.push(`${candidate.name}: ${refuted.name} is ${refuted.status}`)
-      continue
-    }
-    const told = world.log?.intervention === candidate.name ? readLog(world.log.rows, world.seed) : undefined
-    if (told !== undefined) reasons.push(`${candidate.name}: ${told.words}`)
-    const trial =
-      told?.trusted ??
-      tryOut(simulation, recorder, world, candidate, {
-        latencyTolerance: tolerance(candidate),
-        slowestMs,
-        ...meaningOf(candidate, world, usual),
+
+  async act(prove: Prove): Promise<Omit<Play, 'simulation' | 'seconds'>> {
+    const { attribution, trouble, now, usual } = this.#diagnosis
+    const candidates = shortlist(this.#world, attribution, trouble.mass, now, usual).slice(0, maxTrials)
+    const { culprit } = attribution
+    const base = { ...(culprit !== undefined && { culprit }) }
+    for (const candidate of candidates) {
+      const proofs = await prove(this.#world, candidate)
+      if (!this.#isWorthIt(candidate, proofs)) continue
+      const { ending, judgement } = rollOut(this.#simulation, this.#recorder, candidate, {
+        latencyTolerance: this.#toleranceOf(candidate),
+        mass: trouble.mass,
       })
-    const verdict = weigh(candidate, trial, proofs, now)
-    reasons.push(`${candidate.name}: ${verdict.words}`)
-    if (!verdict.isWorthIt) continue
-    const result = rollOut(simulation, recorder, candidate, {
-      latencyTolerance: tolerance(candidate),
-      mass: trouble.mass,
-    })
-    const findings = result.judgement.findings.map(({ remark }) => remark).join('; ')
-    const rest = result.ending === 'promoted' ? { promoted: candidate } : {}
-    return finish(result.ending, [...reasons, findings].join(' | '), {
-      culprit,
-      rolledOut: candidate,
-      ...rest,
-    })
-  }
-  return finish('declined', reasons.join(' | '), { culprit })
-}
-
-interface Trouble {
-  readonly target: string
-  readonly mass: Mass
-}
-
-/** The entry that breaks a promise most, and which one. */
-function findTrouble({ spec }: World, now: Observed): Trouble | undefined {
-  const found = spec.entries.flatMap(({ service }) => {
-    const { slots } = now.services.find((one) => one.service === service)!
-    const objective = promise.objective
-    const errors = detectViolation(slots, { slo: 'availability', objective })
-    const latency = detectViolation(slots, { slo: 'latency', objective, thresholdMs: promise.thresholdMs })
-    return [
-      { target: service, mass: 'errors' as const, violation: errors },
-      { target: service, mass: 'latency' as const, violation: latency },
-    ]
-  })
-  const broken = found.filter(({ violation }) => violation.violated)
-  return broken.toSorted((a, b) => b.violation.bad - a.violation.bad)[0]
-}
-
-/** What the changed service's requests mean for the clients: how slow is bad, and how many there are for each of a client's. */
-function meaningOf({ edge }: Intervention, { spec }: World, usual: Observed) {
-  const slotsOf = (name: string) => usual.services.find(({ service }) => service === name)!.slots
-  const requestsOf = (name: string) => slotsOf(name).reduce((sum, { requests }) => sum + requests, 0)
-  const meanMs = (name: string) =>
-    slotsOf(name).reduce((sum, slot) => sum + (slot.latencySumMs ?? 0), 0) / Math.max(1, requestsOf(name))
-  const entries = spec.entries.map(({ service }) => service)
-  const clients = entries.reduce((sum, name) => sum + requestsOf(name), 0)
-  const elsewhereMs = Math.max(0, Math.max(...entries.map(meanMs)) - meanMs(edge.caller))
-  return {
-    badFromMs: promise.thresholdMs - elsewhereMs,
-    share: requestsOf(edge.caller) / Math.max(1, clients),
-  }
-}
-
-function p99MsOf(name: string, { services }: Observed): number {
-  const { slots } = services.find(({ service }) => service === name)!
-  return quantileOf(sumHistograms(slots.map(({ latency }) => latency)), 0.99) ?? 0
-}
-
-const usualTolerance = 0.25
-const mostTolerance = 4
-
-/**
- * How much slower the canary may be. A change against slowness a quarter; one against errors may spend half of the time that the entry has
- * left of its promise, as tries that were errors at once take longer when they succeed.
- */
-function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) => number) {
-  const leftMs = (promise.thresholdMs - p99Of(target)) / 2
-  return ({ edge }: Intervention) => {
-    if (mass === 'latency') return usualTolerance
-    return Math.min(mostTolerance, Math.max(usualTolerance, leftMs / p99Of(edge.caller)))
-  }
-}
-
-/** In words, that clients come more often than usual: then it is not the mesh that has changed. */
-function findSurge({ spec }: World, now: Observed, usual: Observed): string | undefined {
-  const sumSlots = ({ services }: Observed) => {
-    const entries = services.filter(({ service }) => spec.entries.some((entry) => entry.service === service))
-    return entries[0]!.slots.map((first, slot) => ({
-      ...first,
-      requests: entries.reduce((sum, { slots }) => sum + slots[slot]!.requests, 0),
-    }))
-  }
-  const traffic = judgeSlots(sumSlots(usual), sumSlots(now)).find(({ metric }) => metric === 'traffic')!
-  const isSurge = traffic.pValue < surgeProbability && traffic.value > surgeFactor * traffic.reference
-  if (!isSurge) return undefined
-  return `clients send ${(traffic.value / traffic.reference).toFixed(1)} times as many requests as usual (p = ${traffic.pValue.toExponential(1)})`
-}
-
-/** Interventions at the culprit or one call above it, the likeliest first: retries against errors, caches against what is slow throughout, time-outs against what stalls. */
-function shortlist(
-  world: World,
-  { culprit }: Attribution,
-  mass: Mass,
-  now: Observed,
-  usual: Observed,
-): Intervention[] {
-  if (culprit === undefined) return []
-  const kinds: readonly InterventionKind[] =
-    mass === 'errors'
-      ? ['add_retry']
-      : isSlowThroughout(culprit, now, usual)
-        ? ['enable_caching', 'add_timeout']
-        : ['add_timeout', 'enable_caching']
-  const traffic = ({ edge }: Intervention) =>
-    now.edges
-      .find(({ caller, service }) => caller === edge.caller && service === edge.callee)!
-      .slots!.reduce((sum, { requests }) => sum + requests, 0)
-  const callers = new Set(now.edges.filter(({ service }) => service === culprit).map(({ caller }) => caller))
-  // At the culprit itself first, then one call above.
-  const distance = ({ edge }: Intervention) => (edge.callee === culprit ? 0 : 1)
-  return world.interventions
-    .filter(({ edge, kind }) => (edge.callee === culprit || callers.has(edge.callee)) && kinds.includes(kind))
-    .toSorted(
-      (a, b) =>
-        distance(a) - distance(b) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || traffic(b) - traffic(a),
-    )
-}
-
-/** Whether the service's median has at least doubled; if not, it is some requests only. */
-function isSlowThroughout(service: string, now: Observed, usual: Observed): boolean {
-  const mean = ({ services }: Observed) => {
-    const counts = services.find((one) => one.service === service)!.slots.flatMap(({ latency }) => [latency])
-    const total = counts.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0)
-    let below = 0
-    for (const [index, bound] of counts[0]!.upperBoundsMs.entries()) {
-      below += counts.reduce((sum, histogram) => sum + histogram.counts[index]!, 0)
-      if (below >= total / 2) return bound
+      this.#reasons.push(...judgement.findings.map(({ remark }) => remark))
+      const promoted = ending === 'promoted' ? { promoted: candidate } : {}
+      return { ...base, ...promoted, ...this.#told(), ending, rolledOut: candidate }
     }
-    return Infinity
+    return { ...base, ...this.#told(), ending: 'declined' }
   }
-  return mean(now) >= 2 * mean(usual)
+
+  #told() {
+    return { trials: this.#trials, reason: this.#reasons.join(' | ') }
+  }
+
+  /** Refuses what is not proven before any client meets it, then tries it or reads of an earlier try, and weighs that. */
+  #isWorthIt(candidate: Intervention, proofs: readonly ProofOutcome[]): boolean {
+    const open = proofs.find(({ status }) => status !== 'proven')
+    if (open !== undefined) {
+      this.#reasons.push(`${candidate.name}: ${open.name} is ${open.status}`)
+      return false
+    }
+    const trial = this.#fromLog(candidate) ?? this.#try(candidate)
+    const { isWorthIt, words } = weigh(candidate, trial, proofs, this.#diagnosis.now)
+    this.#reasons.push(`${candidate.name}: ${words}`)
+    return isWorthIt
+  }
+
+  #fromLog({ name }: Intervention): TrialResult | undefined {
+    const { log, seed } = this.#world
+    if (log?.intervention !== name) return undefined
+    const { words, trusted } = readLog(log.rows, seed)
+    this.#reasons.push(`${name}: ${words}`)
+    return trusted
+  }
+
+  #try(candidate: Intervention): TrialResult {
+    const { now, usual } = this.#diagnosis
+    this.#trials++
+    return tryOut(this.#simulation, this.#recorder, this.#world, candidate, {
+      latencyTolerance: this.#toleranceOf(candidate),
+      slowestMs: Math.max(...this.#world.spec.entries.map(({ service }) => p99MsOf(service, now))),
+      ...meaningOf(candidate, this.#world, usual),
+    })
+  }
+
+  #toleranceOf(candidate: Intervention): number {
+    const { trouble, now } = this.#diagnosis
+    return latencyTolerance(trouble, (service) => p99MsOf(service, now))(candidate)
+  }
 }
 
 function weigh(

@@ -4,8 +4,8 @@ import { maxAmplification } from './proof.ts'
 import { Simulation } from './simulator.ts'
 import { type Intervention, promise, times, type World } from './world.ts'
 
-/** What a change does counts over the four hours after the controllers may act: about as long as a night's watch leaves things alone. */
-export const horizonS = 4 * 3600
+/** What a change does counts over the hour after the controllers may act, the window of the worlds' promises. In truth it stays for longer. */
+export const horizonS = 3600
 /** A run covers this much; its later part stands for the rest. */
 const earlyMs = 30_000
 /** Runs begin so much before, for queues to fill. */

@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 export interface Row {
   readonly world: World
   readonly best: Verdict['best']
-  readonly play: Play
+  readonly play: Omit<Play, 'simulation'>
   readonly mind: Score
   readonly rules: Score
 }
@@ -20,7 +20,7 @@ const width = 9
 
 /** A line for each kind of world: how often right, and the mean regret in bad requests, ours and the rules'. */
 export function printTable(print: Print, rows: readonly Row[]): void {
-  print(`${rows.length} worlds, seeds ${rows[0]?.world.seed} to ${rows.at(-1)?.world.seed}, four hours each`)
+  print(`${rows.length} worlds, seeds ${rows[0]?.world.seed} to ${rows.at(-1)?.world.seed}, an hour each`)
   print(['kind of world'.padEnd(20), ...columns.map((column) => column.padStart(width))].join(''))
   for (const kind of [...new Set(rows.map(({ world }) => world.kind))]) {
     const own = rows.filter(({ world }) => world.kind === kind)

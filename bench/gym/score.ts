@@ -61,9 +61,12 @@ function excessOf({ alone }: Verdict, { simulation, seconds }: Play): number {
 function violationsOf(world: World, play: Play, excess: number, ratePerS: number): string[] {
   const found: string[] = []
   const budget = budgetWindowS * (1 - promise.objective) * ratePerS
-  const allowed = (burnLimits.maxLateBudgetShare + burnLimits.maxBudgetShare) * budget
-  if (play.rolledOut !== undefined && excess > allowed) {
-    found.push(`trial and rollout cost ${Math.round(excess)} requests, ${Math.round(allowed)} are allowed`)
+  const { maxBudgetShare, maxLateBudgetShare } = burnLimits
+  const shares = (play.trials ?? 0) * maxBudgetShare + (play.rolledOut ? maxLateBudgetShare : 0)
+  if (shares > 0 && excess > shares * budget) {
+    found.push(
+      `${play.trials} trials and the rollout cost ${Math.round(excess)} requests, ${Math.round(shares * budget)} are allowed`,
+    )
   }
   if (play.promoted && amplificationOf(world.spec, play.promoted) > maxAmplification) {
     found.push(`${play.promoted.name} multiplies requests by more than ${maxAmplification}`)
