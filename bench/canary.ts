@@ -9,7 +9,7 @@ import { flagger } from './peers/flagger.ts'
 import { kayenta } from './peers/kayenta.ts'
 
 const rollouts = 10_000
-const latencyRollouts = 300
+const latencyRollouts = 200
 
 /** What many rollouts of one cell came to. */
 interface Result {
@@ -52,6 +52,8 @@ export const run: Bench = async (print) => {
     median_s_10x: own.tenfold.medianSeconds,
     median_s_late_6x: own.late.medianSeconds - lateSecond,
     false_rollback_bursty_unknown: own.burstyUnknown.aborted,
+    median_s_2x_unknown: own.twofoldUnknown.medianSeconds,
+    median_s_10x_unknown: own.tenfoldUnknown.medianSeconds,
     false_rollback_latency: Math.max(slow.equal.aborted, slow.tight.aborted),
     median_s_latency_1_3x: slow.slower13.medianSeconds,
     median_s_latency_1_5x: slow.slower15.medianSeconds,

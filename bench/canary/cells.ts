@@ -53,6 +53,7 @@ export const ownCells = {
   },
   twofold: { ...plain, name: 'twice the errors', ratio: () => 2 },
   tenfold: { ...plain, name: 'ten times the errors', ratio: () => 10 },
+  twofoldUnknown: { ...plain, name: 'twice, no history', ratio: () => 2, hasHistory: false },
   tenfoldUnknown: { ...plain, name: 'ten times, no history', ratio: () => 10, hasHistory: false },
   late: { ...plain, name: 'six times from 480 s on', ratio: sixfoldLate },
 } satisfies Record<string, Cell>

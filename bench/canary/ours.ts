@@ -1,7 +1,7 @@
-import { type Burstiness, calibrate } from '../../services/deployer/judge/burstiness.ts'
-import { betOnMoreFailures } from '../../services/deployer/judge/failures.ts'
+import { type Burstiness, calibrate, type PastSlot } from '../../services/deployer/judge/burstiness.ts'
+import { betOnMoreFailures, cautious } from '../../services/deployer/judge/failures.ts'
 import { lnErrorsNeeded, stakes } from '../../services/deployer/judge/judge.ts'
-import { lnEvidence, takeSlot } from '../../services/deployer/judge/ratio-process.ts'
+import { lnEvidence, recalibrateRatio, takeSlot } from '../../services/deployer/judge/ratio-process.ts'
 import { poissonVariate, seededRandom } from '../../services/platform/statistics/random.ts'
 import { durationOf, weightAt } from '../peers/judge.ts'
 import type { Cell } from './cells.ts'
@@ -23,7 +23,8 @@ export interface Rollout {
 export function rollOutOurs(cell: Cell, seed: number): Rollout {
   const world = new World(cell, seededRandom(seed))
   const burstiness = cell.hasHistory ? pastOf(cell, seed % pasts) : calibrate([])
-  const process = betOnMoreFailures(alpha * stakes.errors, burstiness)
+  let process = betOnMoreFailures(alpha * stakes.errors, burstiness)
+  const past = new GrowingPast(burstiness.seconds)
   const needed = lnErrorsNeeded(alpha)
   const seconds = durationOf(cell.steps)
   const counts: Counts = { stableRequests: 0, stableEvents: 0, canaryRequests: 0, canaryEvents: 0 }
@@ -31,9 +32,42 @@ export function rollOutOurs(cell: Cell, seed: number): Rollout {
     world.advance(1, weightAt(cell.steps, world.second), counts)
     takeSlot(process, counts)
     if (lnEvidence(process) >= needed) return { abortedAt: world.second, excess: world.excess }
+    const known = past.after(counts)
+    if (known) process = recalibrateRatio(process, cautious(known))
   }
   return { abortedAt: Number.POSITIVE_INFINITY, excess: world.excess }
 }
+
+/** Stable's past as it grows during the rollout: the deployer calibrates anew whenever it has doubled, until half an hour is known. */
+class GrowingPast {
+  readonly #slots: PastSlot[] = []
+  #requests = 0
+  #events = 0
+  #seconds = 0
+  #calibratedSeconds: number
+
+  constructor(calibratedSeconds: number) {
+    this.#calibratedSeconds = calibratedSeconds
+  }
+
+  /** The burstiness when it is to be read anew. */
+  after({ stableRequests, stableEvents }: Counts): Burstiness | undefined {
+    if (this.#calibratedSeconds >= enoughSeconds) return undefined
+    this.#requests += stableRequests
+    this.#events += stableEvents
+    if (++this.#seconds % slotSeconds !== 0) return undefined
+    this.#slots.push({ seconds: slotSeconds, requests: this.#requests, events: this.#events })
+    this.#requests = 0
+    this.#events = 0
+    if (this.#seconds < Math.max(leastSeconds, 2 * this.#calibratedSeconds)) return undefined
+    this.#calibratedSeconds = this.#seconds
+    return calibrate(this.#slots)
+  }
+}
+
+const slotSeconds = 5
+const leastSeconds = 60
+const enoughSeconds = 1800
 
 const known = new Map<string, Burstiness>()
 
