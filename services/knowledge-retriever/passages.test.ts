@@ -45,7 +45,7 @@ test('a heading stays with what follows it, also over a blank line, marked or un
     assert.equal(passages.length, 2)
     assert.ok(passages[1]?.startsWith(heading))
   }
-  assert.equal(cut(`${fill(1400)}\n\n# The end`).at(-1), '# The end')
+  assert.equal(cut(`${fill(2900)}\n\n# The end`).at(-1), '# The end')
 })
 
 test('fenced code is one passage where it fits, whatever stands in it', () => {
