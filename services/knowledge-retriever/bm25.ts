@@ -1,7 +1,7 @@
-import type { KnowledgeGraph, PassageNode, WordCodes } from './graph.ts'
+import type { KnowledgeGraph, PassageNode } from './graph.ts'
 import { maxSentences } from './mentions.ts'
 import type { ReadQuestion } from './question.ts'
-import { countOf, noStem, ordinalOf } from './vocabulary.ts'
+import { countOf, noStem, ordinalOf, startsSentence, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** More stems than bits are not asked for: the rarest stay. */
 export const maxQuestionStems = 32
@@ -68,7 +68,7 @@ export class WordScores {
   /** The question's stems in some words. */
   maskOf(words: WordCodes): number {
     let mask = 0
-    for (const code of words) mask |= this.bitOfWord(code >>> 2)
+    for (const code of words) mask |= this.bitOfWord(wordIn(code))
     return mask
   }
 
@@ -105,8 +105,8 @@ export class WordScores {
     const { vocabulary } = this.#graph
     let before = 0
     for (const code of words) {
-      if ((code & 2) !== 0 && sentences.length < maxSentences) sentences.push(0)
-      const stem = vocabulary.stemOfWord(code >>> 2)
+      if (startsSentence(code) && sentences.length < maxSentences) sentences.push(0)
+      const stem = vocabulary.stemOfWord(wordIn(code))
       if (stem === noStem) continue
       const bit = this.#bitOfStem[stem] as number
       if (bit !== 0) {

@@ -1,17 +1,13 @@
 import type { EntityKey } from './entities.ts'
-
-/** A word of a text as names are looked for in it; a `Token` is one. */
-export interface TextWord {
-  readonly word: string
-  readonly capital: boolean
-  readonly sentence: number
-}
+import { isCapital, startsSentence, type Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** A known name found in a text; `from` and `to` are indices of words, `to` is past the end. */
 export interface NameMatch {
   readonly key: EntityKey
   readonly from: number
   readonly to: number
+  /** The index of its sentence. */
+  readonly sentence: number
   /** It stands inside a longer name: `Virginia` in `West Virginia`. */
   readonly isInside: boolean
 }
@@ -30,10 +26,15 @@ const minSpanUses = 2
  */
 export class Gazetteer {
   readonly #uses = new Map<EntityKey, NameUse>()
-  /** The known names by their words, one step a word. */
-  readonly #root: NameNode = { key: undefined, next: new Map() }
+  readonly #vocabulary: Vocabulary
+  /** The known names by the numbers of their words, one step a word. */
+  readonly #roots: (NameNode | undefined)[] = []
 
-  /** Counts uses of a name up or down. Gives true when this made it known or unknown. */
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary
+  }
+
+  /** Counts uses of a name up or down; the vocabulary has its words. Gives true when this made it known or unknown. */
   count(key: EntityKey, kind: 'titles' | 'spans', change: 1 | -1): boolean {
     let use = this.#uses.get(key)
     if (use === undefined) {
@@ -58,40 +59,43 @@ export class Gazetteer {
   }
 
   /** The known names in a text: the longest at each capitalised word, also where a longer one contains it. */
-  matches(words: readonly TextWord[]): NameMatch[] {
+  matches(words: WordCodes): NameMatch[] {
     const found: NameMatch[] = []
     let coveredTo = 0
+    let sentence = -1
     for (let from = 0; from < words.length; from += 1) {
-      if (words[from]?.capital !== true) continue
-      const longest = this.#longestAt(words, from)
-      if (longest === undefined) continue
-      const to = from + longest.words
-      found.push({ key: longest.key, from, to, isInside: to <= coveredTo })
+      const code = words[from] as number
+      if (startsSentence(code)) sentence += 1
+      const root = isCapital(code) ? this.#roots[wordIn(code)] : undefined
+      if (root === undefined) continue
+      let node: NameNode | undefined = root
+      let key: EntityKey | undefined
+      let to = from
+      for (let at = from + 1; node !== undefined; at += 1) {
+        if (node.key !== undefined) [key, to] = [node.key, at]
+        const next = words[at]
+        if (node.next === undefined || next === undefined || startsSentence(next)) break
+        node = node.next.get(wordIn(next))
+      }
+      if (key === undefined) continue
+      found.push({ key, from, to, sentence, isInside: to <= coveredTo })
       coveredTo = Math.max(coveredTo, to)
     }
     return found
   }
 
-  #longestAt(words: readonly TextWord[], from: number): { key: EntityKey; words: number } | undefined {
-    const first = words[from] as TextWord
-    let node = this.#root.next?.get(first.word)
-    let longest: { key: EntityKey; words: number } | undefined
-    for (let count = 1; node !== undefined; count += 1) {
-      if (node.key !== undefined) longest = { key: node.key, words: count }
-      const next = words[from + count]
-      if (node.next === undefined || next === undefined || next.sentence !== first.sentence) break
-      node = node.next.get(next.word)
-    }
-    return longest
-  }
-
   #turn(key: EntityKey, known: boolean): void {
-    const path: [NameNode, string][] = []
-    let node = this.#root
-    for (const word of key.split(' ')) {
+    const [first, ...others] = key.split(' ').map((word) => this.#vocabulary.idOf(word) as number) as [number]
+    let node = this.#roots[first]
+    if (node === undefined) {
+      node = { key: undefined, next: undefined }
+      this.#roots[first] = node
+    }
+    const path: [NameNode, number][] = []
+    for (const word of others) {
       path.push([node, word])
       node.next ??= new Map()
-      let next = node.next.get(word)
+      let next: NameNode | undefined = node.next.get(word)
       if (next === undefined) {
         next = { key: undefined, next: undefined }
         node.next.set(word, next)
@@ -100,18 +104,22 @@ export class Gazetteer {
     }
     node.key = known ? key : undefined
     for (const [parent, word] of path.reverse()) {
-      const child = parent.next?.get(word)
-      if (child?.key !== undefined || child?.next !== undefined) return
+      if (!isEmpty(parent.next?.get(word))) return
       parent.next?.delete(word)
-      if (parent.next?.size === 0 && parent !== this.#root) parent.next = undefined
+      if (parent.next?.size === 0) parent.next = undefined
     }
+    if (isEmpty(this.#roots[first])) this.#roots[first] = undefined
   }
 }
 
 interface NameNode {
   /** The name that ends here, when it is known. */
   key: EntityKey | undefined
-  next: Map<string, NameNode> | undefined
+  next: Map<number, NameNode> | undefined
+}
+
+function isEmpty(node: NameNode | undefined): boolean {
+  return node?.key === undefined && node?.next === undefined
 }
 
 function isKnown(use: NameUse): boolean {

@@ -84,6 +84,49 @@ test('any sequence of puts, replacements and deletions answers as a fresh graph 
   }
 })
 
+test('merged names mean one thing, and a merge that is taken back leaves nothing', () => {
+  const random = seededRandom(seed)
+  const documents = ['a', 'b', 'c', 'd'].map((id) => anyDocument(random, id))
+  const graph = new KnowledgeGraph()
+  put(graph, documents)
+  const before = answers(graph)
+  graph.apply({ removed: [], added: [], merged: [['ada lovelace', 'countess of lovelace']] })
+  assert.equal(graph.entities.get('ada lovelace'), undefined)
+  const merged = graph.entities.get('countess of lovelace')?.passages.length
+  assert.ok(merged !== undefined && merged > 0)
+  const late = new KnowledgeGraph()
+  late.apply({ removed: [], added: [], merged: [['ada lovelace', 'countess of lovelace']] })
+  put(late, documents)
+  assert.deepEqual(answers(late), answers(graph))
+  assert.deepEqual(answers(KnowledgeGraph.load(graph.snapshot())), answers(graph))
+  graph.apply({ removed: [], added: [], unmerged: ['ada lovelace'] })
+  assert.deepEqual(answers(graph), before)
+})
+
+test('merges that go round in a circle are not made', () => {
+  const graph = new KnowledgeGraph()
+  const merged = [
+    ['a', 'b'],
+    ['b', 'c'],
+    ['c', 'a'],
+  ] as const
+  graph.apply({ removed: [], added: [], merged })
+  assert.equal(graph.meaningOf('a'), 'c')
+  assert.equal(graph.meaningOf('c'), 'c')
+  graph.apply({ removed: [], added: [], unmerged: ['b'] })
+  assert.equal(graph.meaningOf('a'), 'b')
+})
+
+test('aliases that only one passage of a long document says come and go with all of it', () => {
+  const graph = new KnowledgeGraph()
+  const text = `Ada Maria King (born 1815), also known as Ada Lovelace, wrote.\n\n${'The engine ran on. '.repeat(200)}`
+  put(graph, [{ id: 'long', title: 'Ada King', text, source: '' }])
+  assert.ok(graph.passagesOf('long') > 1)
+  assert.equal(graph.entities.get('ada lovelace')?.titled.length, graph.passagesOf('long'))
+  put(graph, [], ['long'])
+  assert.deepEqual(answers(graph), answers(new KnowledgeGraph()))
+})
+
 test('a graph that everything was deleted from is empty', () => {
   const graph = new KnowledgeGraph()
   const random = seededRandom(seed)

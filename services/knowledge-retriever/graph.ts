@@ -1,15 +1,12 @@
 import { isStopWord, stemOf } from '../platform/text.ts'
 import type { EntityKey, TitleName } from './entities.ts'
 import { EntityIndex, passageOf } from './entity-index.ts'
-import { Gazetteer, type TextWord } from './gazetteer.ts'
+import { Gazetteer } from './gazetteer.ts'
 import { findMentions } from './mentions.ts'
 import { MergedNames } from './merged-names.ts'
 import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
 import { type DocumentImage, type GraphImage, packImage, unpackImage } from './snapshot.ts'
-import { noStem, ordinalOf, Vocabulary } from './vocabulary.ts'
-
-/** The words of a text by number, each with its marks: see `codeOf`. */
-export type WordCodes = Int32Array
+import { codeOf, marksIn, noStem, ordinalOf, Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** A passage, which is a node of the graph. */
 export interface PassageNode {
@@ -59,9 +56,9 @@ export interface GraphChange {
  * (and of the merged names), whatever the order in which they came and went; so a deleted document leaves nothing behind.
  */
 export class KnowledgeGraph {
-  readonly gazetteer = new Gazetteer()
-  readonly entities = new EntityIndex()
   readonly vocabulary = new Vocabulary()
+  readonly gazetteer = new Gazetteer(this.vocabulary)
+  readonly entities = new EntityIndex()
   readonly #passages: (PassageNode | undefined)[] = []
   readonly #freeOrdinals: number[] = []
   readonly #documents = new Map<string, DocumentNode>()
@@ -132,17 +129,6 @@ export class KnowledgeGraph {
     return this.#documents.get(documentId)?.passages.length ?? 0
   }
 
-  /** The words of a passage's text or title, as they were read. */
-  wordsOf(codes: WordCodes): TextWord[] {
-    const words: TextWord[] = []
-    let sentence = -1
-    for (const code of codes) {
-      if ((code & 2) !== 0) sentence += 1
-      words.push({ word: this.vocabulary.wordOf(code >>> 2), capital: (code & 1) !== 0, sentence })
-    }
-    return words
-  }
-
   /** All that is in it as bytes, from which `load` makes an equal graph without reading a text again. */
   snapshot(): Uint8Array {
     const words = new Numbering()
@@ -162,7 +148,7 @@ export class KnowledgeGraph {
 
   #imageOf({ document, passages }: DocumentNode, words: Numbering, names: Numbering): DocumentImage {
     const renumbered = (codes: WordCodes) =>
-      codes.map((code) => (words.of(this.vocabulary.wordOf(code >>> 2)) << 2) | (code & 3))
+      codes.map((code) => codeOf(words.of(this.vocabulary.wordOf(wordIn(code))), marksIn(code)))
     const titleNames = passages[0]?.titleNames ?? []
     for (const { key } of titleNames) names.of(key)
     return {
@@ -184,7 +170,7 @@ export class KnowledgeGraph {
   #restore({ document, titleNames, titleWords, passages }: DocumentImage, image: GraphImage): void {
     const turned = new Set<EntityKey>()
     const renumbered = (codes: WordCodes) =>
-      codes.map((code) => (this.vocabulary.take(image.words[code >>> 2] as string) << 2) | (code & 3))
+      codes.map((code) => codeOf(this.vocabulary.take(image.words[wordIn(code)] as string), marksIn(code)))
     const nodes = passages.map(({ offset, length, words, spans, mentions }, index) => {
       const text = document.text.slice(offset, offset + length)
       const spanKeys = Array.from(spans, (name) => image.names[name] as EntityKey)
@@ -239,8 +225,8 @@ export class KnowledgeGraph {
       for (const stem of this.#stemCounts(node.words, node.titleWords).keys()) {
         this.vocabulary.unpost(stem, node.ordinal)
       }
-      for (const code of node.words) this.vocabulary.release(code >>> 2)
-      for (const code of node.titleWords) this.vocabulary.release(code >>> 2)
+      for (const code of node.words) this.vocabulary.release(wordIn(code))
+      for (const code of node.titleWords) this.vocabulary.release(wordIn(code))
       this.#passages[node.ordinal] = undefined
       this.#freeOrdinals.push(node.ordinal)
       this.#passageCount -= 1
@@ -252,7 +238,7 @@ export class KnowledgeGraph {
   #takeWords({ words, marks }: PreparedText): WordCodes {
     const codes = new Int32Array(words.length)
     for (let at = 0; at < words.length; at += 1) {
-      codes[at] = (this.vocabulary.take(words[at] as string) << 2) | (marks[at] as number)
+      codes[at] = codeOf(this.vocabulary.take(words[at] as string), marks[at] as number)
     }
     return codes
   }
@@ -265,13 +251,21 @@ export class KnowledgeGraph {
   }
 
   #countStem(counts: Map<number, number>, code: number, weight: number): void {
-    const stem = this.vocabulary.stemOfWord(code >>> 2)
+    const stem = this.vocabulary.stemOfWord(wordIn(code))
     if (stem !== noStem) counts.set(stem, (counts.get(stem) ?? 0) + weight)
   }
 
   #countNames(node: PassageNode, change: 1 | -1, turned: Set<EntityKey>): void {
-    for (const { key } of node.titleNames) this.#countName(key, 'titles', change, turned)
+    for (const { key } of node.titleNames) this.#countTitle(key, change, turned)
     for (const key of node.spans) this.#countName(key, 'spans', change, turned)
+  }
+
+  /** The words of a title's name need not be those of the passage, so the name holds them itself. */
+  #countTitle(key: EntityKey, change: 1 | -1, turned: Set<EntityKey>): void {
+    const words = key.split(' ')
+    if (change > 0) for (const word of words) this.vocabulary.take(word)
+    this.#countName(key, 'titles', change, turned)
+    if (change < 0) for (const word of words) this.vocabulary.release(this.vocabulary.idOf(word) as number)
   }
 
   #countName(key: EntityKey, kind: 'titles' | 'spans', change: 1 | -1, turned: Set<EntityKey>): void {
@@ -284,7 +278,7 @@ export class KnowledgeGraph {
     this.#unmerge(alias, turned, affected)
     this.#addPassagesOf(alias, affected)
     if (!this.#merged.merge(alias, name)) return
-    for (const key of [alias, name]) this.#countName(key, 'titles', 1, turned)
+    for (const key of [alias, name]) this.#countTitle(key, 1, turned)
   }
 
   #unmerge(alias: EntityKey, turned: Set<EntityKey>, affected: Set<PassageNode>): void {
@@ -292,7 +286,7 @@ export class KnowledgeGraph {
     if (name === undefined) return
     this.#addPassagesOf(alias, affected)
     this.#merged.unmerge(alias)
-    for (const key of [alias, name]) this.#countName(key, 'titles', -1, turned)
+    for (const key of [alias, name]) this.#countTitle(key, -1, turned)
   }
 
   #addPassagesOf(key: EntityKey, passages: Set<PassageNode>): void {
@@ -322,12 +316,7 @@ export class KnowledgeGraph {
 
   #link(passage: PassageNode): void {
     this.#unlink(passage)
-    const read = {
-      words: this.wordsOf(passage.words),
-      titleWords: this.wordsOf(passage.titleWords),
-      titleNames: passage.titleNames,
-    }
-    const found = findMentions(read, this.gazetteer, (key) => this.meaningOf(key))
+    const found = findMentions(passage, this.gazetteer, (key) => this.meaningOf(key))
     const mentions = new Int32Array(found.size * mentionSize)
     let at = 0
     for (const [key, { kind, sentences }] of found) {
@@ -370,9 +359,9 @@ class Numbering {
 function says(codes: WordCodes, ids: readonly number[]): boolean {
   const first = ids[0] as number
   for (let from = 0; from + ids.length <= codes.length; from += 1) {
-    if ((codes[from] as number) >>> 2 !== first) continue
+    if (wordIn(codes[from] as number) !== first) continue
     let length = 1
-    while (length < ids.length && (codes[from + length] as number) >>> 2 === ids[length]) length += 1
+    while (length < ids.length && wordIn(codes[from + length] as number) === ids[length]) length += 1
     if (length === ids.length) return true
   }
   return false

@@ -1,6 +1,7 @@
 import type { EntityKey, TitleName } from './entities.ts'
 import { inside, named, titled, titledByAlias } from './entity-index.ts'
-import type { Gazetteer, TextWord } from './gazetteer.ts'
+import type { Gazetteer } from './gazetteer.ts'
+import type { WordCodes } from './vocabulary.ts'
 
 /** Sentences beyond are taken for the last of these, so that sets of them are bits of one integer. */
 export const maxSentences = 31
@@ -11,10 +12,10 @@ export interface Mention {
   sentences: number
 }
 
-/** A passage's words as names are looked for in them. */
+/** A passage's words, in which names are looked for. */
 export interface ReadPassage {
-  readonly words: readonly TextWord[]
-  readonly titleWords: readonly TextWord[]
+  readonly words: WordCodes
+  readonly titleWords: WordCodes
   readonly titleNames: readonly TitleName[]
 }
 
@@ -35,8 +36,8 @@ export function findMentions(
       known.sentences |= bit
     }
   }
-  for (const { key, from, isInside } of gazetteer.matches(passage.words)) {
-    note(key, isInside ? inside : named, passage.words[from]?.sentence)
+  for (const { key, sentence, isInside } of gazetteer.matches(passage.words)) {
+    note(key, isInside ? inside : named, sentence)
   }
   for (const { key, isInside } of gazetteer.matches(passage.titleWords)) note(key, isInside ? inside : named)
   for (const { key, weight } of passage.titleNames) note(key, weight === 1 ? titled : titledByAlias)

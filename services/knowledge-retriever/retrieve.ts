@@ -3,6 +3,7 @@ import { mentionWeights } from './entity-index.ts'
 import { type KnowledgeGraph, mentionSize, type PassageNode } from './graph.ts'
 import { type Ranked, rankTrained } from './rank.ts'
 import { Search } from './search.ts'
+import type { WordCodes } from './vocabulary.ts'
 
 /** A passage that was found, with the names through which the graph led to it. */
 export interface Found extends Ranked {
@@ -36,15 +37,17 @@ function leadingEntities({ graph, walk }: Search, passage: PassageNode): string[
 }
 
 /** How a passage writes its entities: the first time in its text, else in its title. */
-function surfacesIn(graph: KnowledgeGraph, { text, document }: PassageNode): Map<string, string> {
+function surfacesIn(graph: KnowledgeGraph, passage: PassageNode): Map<string, string> {
   const surfaces = new Map<string, string>()
-  for (const each of [text, document.title]) {
-    const tokens = tokenize(each)
-    for (const { key, from, to } of graph.gazetteer.matches(tokens)) {
+  const note = (text: string, words: WordCodes) => {
+    const tokens = tokenize(text)
+    for (const { key, from, to } of graph.gazetteer.matches(words)) {
       const name = graph.meaningOf(key)
-      const surface = each.slice(tokens[from]?.start, tokens[to - 1]?.end).replace(/\s+/g, ' ')
+      const surface = text.slice(tokens[from]?.start, tokens[to - 1]?.end).replace(/\s+/g, ' ')
       if (!surfaces.has(name)) surfaces.set(name, surface)
     }
   }
+  note(passage.text, passage.words)
+  if (passage.document.title.trim() !== '') note(passage.document.title, passage.titleWords)
   return surfaces
 }

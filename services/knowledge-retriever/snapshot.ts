@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
 import type { EntityKey, TitleName } from './entities.ts'
-import type { WordCodes } from './graph.ts'
 import type { KnownDocument } from './prepare.ts'
+import type { WordCodes } from './vocabulary.ts'
 
 /** The snapshot cannot be read: cut, changed, or of another version. The graph has to be made from the documents anew. */
 export class SnapshotError extends Error {

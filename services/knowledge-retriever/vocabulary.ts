@@ -18,6 +18,30 @@ export function countOf(posting: number): number {
   return posting & maxCountInPosting
 }
 
+/** The words of a text by number, each with its marks. */
+export type WordCodes = Int32Array
+
+/** A word by number, with marks: 1 if it is capitalised, 2 if it begins a sentence, 3 if both. */
+export function codeOf(word: number, marks: number): number {
+  return (word << 2) | marks
+}
+
+export function wordIn(code: number): number {
+  return code >>> 2
+}
+
+export function marksIn(code: number): number {
+  return code & 3
+}
+
+export function isCapital(code: number): boolean {
+  return (code & 1) !== 0
+}
+
+export function startsSentence(code: number): boolean {
+  return (code & 2) !== 0
+}
+
 /**
  * The words and stems of the passages by number, and which passages have which stem. A word that the last passage has
  * given up is forgotten, and its number used again.
@@ -31,6 +55,8 @@ export class Vocabulary {
   readonly #stemIds = new Map<string, number>()
   readonly #stems: string[] = []
   readonly #postings: number[][] = []
+  /** How many words each stem has. */
+  readonly #stemWords: number[] = []
   readonly #freeStems: number[] = []
 
   /** The number of a word, which is used once more. */
@@ -47,7 +73,7 @@ export class Vocabulary {
     return id
   }
 
-  /** Takes back one use of a word; its stem's postings must have been taken back before. */
+  /** Takes back one use of a word, which ends with the last; its stem's postings must have been taken back before. */
   release(id: number): void {
     const uses = (this.#uses[id] as number) - 1
     this.#uses[id] = uses
@@ -55,6 +81,17 @@ export class Vocabulary {
     this.#wordIds.delete(this.#words[id] as string)
     this.#words[id] = ''
     this.#freeWords.push(id)
+    this.#releaseStem(this.#stemOfWord[id] as number)
+  }
+
+  #releaseStem(stem: number): void {
+    if (stem === noStem) return
+    const words = (this.#stemWords[stem] as number) - 1
+    this.#stemWords[stem] = words
+    if (words > 0) return
+    this.#stemIds.delete(this.#stems[stem] as string)
+    this.#stems[stem] = ''
+    this.#freeStems.push(stem)
   }
 
   idOf(word: string): number | undefined {
@@ -94,10 +131,6 @@ export class Vocabulary {
     const at = postings.findIndex((posting) => ordinalOf(posting) === ordinal)
     postings[at] = postings.at(-1) as number
     postings.pop()
-    if (postings.length > 0) return
-    this.#stemIds.delete(this.#stems[stem] as string)
-    this.#stems[stem] = ''
-    this.#freeStems.push(stem)
   }
 
   #takeStem(stem: string): number {
@@ -107,7 +140,9 @@ export class Vocabulary {
       this.#stemIds.set(stem, id)
       this.#stems[id] = stem
       this.#postings[id] = []
+      this.#stemWords[id] = 0
     }
+    this.#stemWords[id] = (this.#stemWords[id] as number) + 1
     return id
   }
 }
