@@ -1,14 +1,24 @@
+import { contextFeatures, contextOf } from '../../services/knowledge-retriever/context.ts'
 import { featuresOf } from '../../services/knowledge-retriever/features.ts'
 import { KnowledgeGraph } from '../../services/knowledge-retriever/graph.ts'
 import { prepareDocument } from '../../services/knowledge-retriever/prepare.ts'
+import { secondStageCandidates } from '../../services/knowledge-retriever/rank.ts'
 import { Search } from '../../services/knowledge-retriever/search.ts'
-import type { TrainingQuestion } from './network.ts'
-import { documentsOf, type QuestionSet } from './sets.ts'
+import { documentsOf, joinedSets, type QuestionSet } from './sets.ts'
+
+/** A question as a ranker learns from it. */
+export interface Example {
+  /** Which of the questions it is: the same one comes over several collections. */
+  readonly id: string
+  readonly weight: number
+  readonly rows: readonly Float64Array[]
+  readonly gold: readonly boolean[]
+  /** The rows that the second stage reads, given the scores of the first; `places` are those of the candidates. */
+  second(first: Float64Array): { rows: Float64Array[]; places: number[] }
+}
 
 /** Documents that are put in at once, as a stream of them would be. */
 const batchDocuments = 500
-/** Of a question's candidates the best by the untrained score; the rest is too easy to teach anything. */
-const maxRows = 100
 /** Scarce kinds of question count more; a set that is not named counts 1. */
 const setWeights: Readonly<Record<string, number>> = { musique: 3, hotpotqa: 1.5, '2wikimultihopqa': 0.4 }
 
@@ -23,16 +33,38 @@ export function graphOf(set: QuestionSet, hasTitles: boolean): KnowledgeGraph {
   return graph
 }
 
-/** What a ranker learns from: each question's candidates and which of them are wanted. */
-export function examplesOf(set: QuestionSet, hasTitles: boolean): TrainingQuestion[] {
-  const graph = graphOf(set, hasTitles)
-  return set.questions.flatMap(({ id, question, gold }): TrainingQuestion[] => {
-    const search = new Search(graph, question)
-    const rows = featuresOf(search, search.candidates).slice(0, maxRows)
-    const wanted = search.candidates
-      .slice(0, maxRows)
-      .map(({ passage }) => gold.includes(Number(passage.document.id)))
-    const weight = setWeights[id.split('/')[0] ?? ''] ?? 1
-    return wanted.includes(true) ? [{ rows, gold: wanted, weight }] : []
-  })
+/** Every question over its own set's passages and over those of all sets, with titles and without. */
+export function examplesOf(sets: readonly QuestionSet[]): Example[] {
+  const joined = joinedSets(sets)
+  return [...sets, joined].flatMap((set) =>
+    [true, false].flatMap((hasTitles) => {
+      const graph = graphOf(set, hasTitles)
+      return set.questions.map(({ id, question, gold }) => {
+        const name = set === joined ? id : `${set.name}/${id}`
+        const weight = setWeights[name.split('/')[0] ?? ''] ?? 1
+        return exampleOf(new Search(graph, question), name, gold, weight)
+      })
+    }),
+  )
+}
+
+function exampleOf(search: Search, id: string, golds: readonly number[], weight: number): Example {
+  const rows = featuresOf(search, search.candidates)
+  const gold = search.candidates.map(({ passage }) => golds.includes(Number(passage.document.id)))
+  const context = contextOf(search, search.candidates)
+  return {
+    id,
+    weight,
+    rows,
+    gold,
+    second: (first) => {
+      const features = contextFeatures(context, first)
+      const places = rows.map((_, place) => place)
+      places.sort((left, right) => (first[right] as number) - (first[left] as number))
+      const leading = places.slice(0, secondStageCandidates)
+      const row = (place: number) =>
+        Float64Array.of(...(rows[place] as Float64Array), ...(features[place] as Float64Array))
+      return { rows: leading.map(row), places: leading }
+    },
+  }
 }

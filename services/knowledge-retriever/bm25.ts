@@ -24,8 +24,8 @@ export class WordScores {
   readonly weights: readonly number[]
   readonly #graph: KnowledgeGraph
   readonly #bitOfStem: Int32Array
-  /** Weight share of each set of 8 neighbouring stems. */
-  readonly #shares: readonly Float64Array[]
+  /** The share of the question's weight that a set of its stems has, from 0 to 1. */
+  readonly share: (mask: number) => number
   /** Neighbouring stems of the question, as `pairKey` writes them. */
   readonly #pairs: ReadonlySet<number>
   readonly #read = new Map<number, ReadWords>()
@@ -39,7 +39,7 @@ export class WordScores {
     const weighed = weigh(graph, stems)
     this.stems = weighed.map(({ stem }) => stem)
     this.weights = weighed.map(({ weight }) => weight)
-    this.#shares = shareTables(this.weights)
+    this.share = shareOf(this.weights)
     this.#pairs = pairsOf(pairs, this.stems)
     weighed.forEach(({ id, weight }, index) => {
       if (id === undefined) return
@@ -47,22 +47,6 @@ export class WordScores {
       this.#score(id, weight, 1 << index)
     })
     for (const ordinal of this.touched) this.best = Math.max(this.best, this.scores[ordinal] as number)
-  }
-
-  /** The share of the question's weight that a set of its stems has, from 0 to 1. */
-  share(mask: number): number {
-    const [first, second, third, fourth] = this.#shares as [
-      Float64Array,
-      Float64Array,
-      Float64Array,
-      Float64Array,
-    ]
-    return (
-      (first[mask & 255] as number) +
-      (second[(mask >>> 8) & 255] as number) +
-      (third[(mask >>> 16) & 255] as number) +
-      (fourth[mask >>> 24] as number)
-    )
   }
 
   /** The question's stems in some words. */
@@ -166,15 +150,21 @@ function weigh(
   return weighed.slice(0, maxQuestionStems).sort((left, right) => left.place - right.place)
 }
 
-function shareTables(weights: readonly number[]): Float64Array[] {
+/** Gives what weighs a set of stems: its share of all their weight, by tables for each 8 neighbouring stems. */
+export function shareOf(weights: readonly number[]): (mask: number) => number {
   let total = 0
   for (const weight of weights) total += weight
-  return [0, 8, 16, 24].map((from) => {
+  const [first, second, third, fourth] = [0, 8, 16, 24].map((from) => {
     const table = new Float64Array(256)
     for (let set = 1; set < 256; set += 1) {
       const highest = 31 - Math.clz32(set)
       table[set] = (table[set & ~(1 << highest)] as number) + (weights[from + highest] ?? 0) / (total || 1)
     }
     return table
-  })
+  }) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  return (mask) =>
+    (first[mask & 255] as number) +
+    (second[(mask >>> 8) & 255] as number) +
+    (third[(mask >>> 16) & 255] as number) +
+    (fourth[mask >>> 24] as number)
 }

@@ -1,6 +1,7 @@
+import { contextFeatures, contextOf } from './context.ts'
 import { featuresOf } from './features.ts'
 import type { PassageNode } from './graph.ts'
-import { scorerOf, shippedRanker } from './ranker.ts'
+import { type Ranker, scorersOf, shippedRanker } from './ranker.ts'
 import type { Search } from './search.ts'
 
 /** A passage with its rank score; only comparable within one question. */
@@ -11,19 +12,55 @@ export interface Ranked {
 
 export type Rank = (search: Search) => Ranked[]
 
-/** The candidates in the order that a ranker gives them, best first, equal ones by the passage's id. */
-export function rankBy(scoreOf: (row: Float64Array) => number): Rank {
+/** How many of the candidates the second stage orders anew; the others follow them. */
+export const secondStageCandidates = 40
+/** What puts those that the second stage has not seen behind those that it has. */
+const behind = 1000
+
+/** Ranks by a trained ranker: each candidate by itself, then the best of them by how they stand to each other. */
+export function rankBy(ranker: Ranker): Rank {
+  const scorers = scorersOf(ranker)
   return (search) => {
-    const rows = featuresOf(search, search.candidates)
-    const ranked = search.candidates.map(({ passage }, index) => ({
-      passage,
-      score: scoreOf(rows[index] as Float64Array),
-    }))
-    return ranked.sort(byScore)
+    const { candidates } = search
+    const rows = featuresOf(search, candidates)
+    const first = Float64Array.from(rows, scorers.first)
+    const leading = new Map(
+      secondRows(search, rows, first).map(({ place, row }) => [place, scorers.second(row)]),
+    )
+    return candidates
+      .map(({ passage }, place) => ({
+        passage,
+        score: leading.get(place) ?? (first[place] as number) - behind,
+      }))
+      .sort(byScore)
   }
 }
 
-export const rankTrained: Rank = rankBy(scorerOf(shippedRanker))
+/** What the second stage reads of the candidates that the first puts in front, best first. */
+export function secondRows(
+  search: Search,
+  rows: readonly Float64Array[],
+  first: Float64Array,
+): { place: number; row: Float64Array }[] {
+  const { candidates } = search
+  const context = contextFeatures(contextOf(search, candidates), first)
+  return candidates
+    .map(({ passage }, place) => ({ place, passage, score: first[place] as number }))
+    .sort(byScore)
+    .slice(0, secondStageCandidates)
+    .map(({ place }) => ({
+      place,
+      row: Float64Array.of(...(rows[place] as Float64Array), ...(context[place] as Float64Array)),
+    }))
+}
+
+let shipped: Rank | undefined
+
+/** The candidates by the ranker that is shipped. */
+export const rankTrained: Rank = (search) => {
+  shipped ??= rankBy(shippedRanker)
+  return shipped(search)
+}
 
 /** The candidates by the score that needs no training. */
 export const rankUntrained: Rank = (search) =>

@@ -14,7 +14,7 @@ const walkCandidates = 60
 const titledCandidates = 40
 /** A name that no more passages mention brings them all in. */
 const rareNamePassages = 15
-const maxCandidates = 300
+const maxCandidates = 120
 const beamStarts = 12
 
 /** All that is worked out for one question before its candidates are ranked. */
