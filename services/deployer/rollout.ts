@@ -60,7 +60,7 @@ export interface RolloutOptions {
 export type Progress = Pick<Outcome, 'seconds' | 'trafficBeganAtMs' | 'calibration'>
 
 /**
- * One attempt at a rollout: starts the canary, takes it through the steps, and ends with the traffic where the outcome says: all on the
+ * One attempt at a rollout: starts the canary, takes it through the steps, watches it with all the traffic, and ends with the traffic where the outcome says: all on the
  * canary, which is stable then, or all on stable. The canary's process is left to `target.dropCanary`.
  * Errors: the signal's reason, and what is wrong with NEXUS itself; the traffic is back on stable then too.
  */

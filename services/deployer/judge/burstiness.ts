@@ -7,7 +7,7 @@ export interface PastSlot {
   readonly events: number
 }
 
-/** How a rate fluctuates by itself: for bursts of this mean length it is a gamma variate of mean 1 and this variance times its mean. */
+/** How a rate fluctuates by itself: for a burst of this mean length it is its mean times a gamma variate of mean 1 and this variance. */
 export interface Burstiness {
   /** What the true variance exceeds with a chance of one in ten, or as was asked. */
   readonly variance: number
