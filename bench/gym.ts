@@ -1,7 +1,7 @@
 import { createProver } from '../services/meta-controller/proof/prover.ts'
-import { type AlarmCount, budgetPerWeek, countAlarms } from './gym/alarms.ts'
+import { type AlarmCount, budgetPerWeek, countAlarms, isTold } from './gym/alarms.ts'
 import { playMind } from './gym/mind.ts'
-import { consult } from './gym/oracle.ts'
+import { consult, type Verdict } from './gym/oracle.ts'
 import { proverOf } from './gym/proof.ts'
 import { figuresOf, printTable, type Row } from './gym/report.ts'
 import { playRules } from './gym/rules-player.ts'
@@ -31,8 +31,16 @@ export const run: Bench = async (print) => {
       const play = await playMind(world, prove)
       const [mind, rules] = [play, playRules(world)].map((one) => scoreOf(world, verdict, one))
       // Without its simulation, which would be kept for all worlds.
-      const { simulation: _, ...outcome } = play
-      rows.push({ world, best: verdict.best, play: outcome, mind: mind!, rules: rules! })
+      const { simulation, ...outcome } = play
+      const told = isTold(world, simulation)
+      rows.push({
+        world,
+        verdict: summaryOf(verdict),
+        play: outcome,
+        isTold: told,
+        mind: mind!,
+        rules: rules!,
+      })
       if (world.kind !== 'healthy') continue
       const counted = countAlarms(world)
       alarms = {
@@ -49,6 +57,10 @@ export const run: Bench = async (print) => {
   )
   print(`${(cpuSeconds() - startedS).toFixed(0)} s of processor time`)
   return figuresOf(rows, alarms)
+}
+
+function summaryOf({ best, nothing }: Verdict): Row['verdict'] {
+  return { best, badShare: nothing.early / nothing.ratePerS }
 }
 
 function cpuSeconds(): number {

@@ -1,7 +1,18 @@
+import { alarmProbability } from '../../services/meta-controller/analysis/detection/alarm.ts'
+import { judgeSlots } from '../../services/meta-controller/analysis/detection/slots.ts'
 import { createServiceWatch } from '../../services/meta-controller/analysis/detection/watch.ts'
 import { quantileOf } from '../../services/platform/signals/histogram.ts'
 import { Simulation } from './simulator.ts'
-import type { World } from './world.ts'
+import { times, type World } from './world.ts'
+
+/** False alarms that each service may raise in a week. */
+export const budgetPerWeek = 1
+const watchedMs = 1_200_000
+const slotMs = 1000
+/** Simulated weeks are short: a service is told of again after a minute, so that each alarm counts. */
+const restSlots = 60
+const weekMs = 7 * 24 * 3_600_000
+const latencyQuantile = 0.9
 
 /** Alarms that were raised, and the weeks of services that were watched. */
 export interface AlarmCount {
@@ -9,41 +20,46 @@ export interface AlarmCount {
   readonly serviceWeeks: number
 }
 
-/** False alarms that each service may raise in a week. */
-export const budgetPerWeek = 1
-const watchedMs = 600_000
-const slotMs = 1000
-/** Simulated weeks are short: a service is told of again after a minute, so that each alarm counts. */
-const restSlots = 60
-const weekMs = 7 * 24 * 3_600_000
-
-/** Watches every service of a healthy world by streaming detection, second by second. */
+/** Watches every service of a healthy world for twenty minutes. */
 export function countAlarms({ spec, seed }: World): AlarmCount {
   const simulation = new Simulation(spec, seed)
   simulation.runUntil(watchedMs)
-  let alarms = 0
-  for (const { name } of spec.services) {
-    const watch = createServiceWatch({
-      budgetPerWeek,
-      slotMs,
-      restSlots,
-      metrics: [
-        { name: 'requests', kind: 'count' },
-        { name: 'errors', kind: 'count', direction: 'up' },
-        { name: 'latency', kind: 'level', direction: 'up' },
-      ],
-    })
-    simulation.signals(name, 0, watchedMs).forEach((slot, index) => {
-      const { requests, errors, latency } = slot
-      const readings = {
-        requests,
-        errors: { events: errors, exposure: requests },
-        latency: quantileOf(latency, latencyQuantile),
-      }
-      if (watch.update(readings, index * slotMs).alarm) alarms++
-    })
-  }
+  const alarms = spec.services.reduce((sum, { name }) => sum + alarmsOf(simulation, name), 0)
   return { alarms, serviceWeeks: (spec.services.length * watchedMs) / weekMs }
 }
 
-const latencyQuantile = 0.9
+/** Whether the last half minute before the controllers act is out of the ordinary at an entry, by the same budget, looking every half minute. */
+export function isTold({ spec }: World, simulation: Simulation): boolean {
+  const probability = alarmProbability({
+    perWeek: budgetPerWeek,
+    slotMs: times.actMs - times.onsetMs,
+    metrics: 1,
+  })
+  return spec.entries.some(({ service }) => {
+    const usual = simulation.signals(service, times.warmMs, times.onsetMs)
+    const judged = judgeSlots(usual, simulation.signals(service, times.onsetMs, times.actMs))
+    return Math.min(...judged.map(({ pValue }) => pValue)) * judged.length <= probability
+  })
+}
+
+/** How often streaming detection, second by second, tells of a service. */
+function alarmsOf(simulation: Simulation, service: string): number {
+  const watch = createServiceWatch({
+    budgetPerWeek,
+    slotMs,
+    restSlots,
+    metrics: [
+      { name: 'requests', kind: 'count' },
+      { name: 'errors', kind: 'count', direction: 'up' },
+      { name: 'latency', kind: 'level', direction: 'up' },
+    ],
+  })
+  return simulation.signals(service, 0, watchedMs).filter(({ requests, errors, latency }, slot) => {
+    const readings = {
+      requests,
+      errors: { events: errors, exposure: requests },
+      latency: quantileOf(latency, latencyQuantile),
+    }
+    return watch.update(readings, slot * slotMs).alarm
+  }).length
+}

@@ -1,17 +1,23 @@
 import type { AlarmCount } from './alarms.ts'
 import type { Play } from './mind.ts'
-import type { Verdict } from './oracle.ts'
+import type { Valued } from './oracle.ts'
 import type { Score } from './score.ts'
 import type { World } from './world.ts'
 
 /** A world, what the engines made of it, and how both controllers did. */
 export interface Row {
   readonly world: World
-  readonly best: Verdict['best']
+  /** What the oracle says, and the share of bad requests if nothing is done. */
+  readonly verdict: { readonly best: Valued; readonly badShare: number }
   readonly play: Omit<Play, 'simulation'>
+  /** Detection tells that an entry is out of the ordinary, half a minute after the onset. */
+  readonly isTold: boolean
   readonly mind: Score
   readonly rules: Score
 }
+
+/** Worlds with a larger share of bad requests are to be told of. */
+const noticeableShare = 0.01
 
 type Print = (line: string) => void
 
@@ -38,10 +44,10 @@ export function printTable(print: Print, rows: readonly Row[]): void {
     ]
     print([kind.padEnd(20), ...cells.map((cell) => String(cell).padStart(width))].join(''))
   }
-  for (const { world, best, play, mind } of rows) {
+  for (const { world, verdict, play, mind } of rows) {
     if (!mind.isRight)
       print(
-        `wrong: seed ${world.seed}, ${world.kind}: ${play.ending} ${play.promoted?.name ?? ''}, best were ${best.intervention?.name ?? 'nothing'}`,
+        `wrong: seed ${world.seed}, ${world.kind}: ${play.ending} ${play.promoted?.name ?? ''}, best were ${verdict.best.intervention?.name ?? 'nothing'}`,
       )
     for (const violation of mind.violations) print(`budget: seed ${world.seed}: ${violation}`)
   }
@@ -56,6 +62,7 @@ export function figuresOf(rows: readonly Row[], alarms: AlarmCount): Record<stri
   const attributed = rows.filter(
     ({ world, play }) => world.rootCause !== undefined && play.culprit !== undefined,
   )
+  const troubled = rows.filter(({ verdict }) => verdict.badShare > noticeableShare)
   const figures = {
     right_rate: shareOf(rows, ({ mind }) => mind.isRight),
     regret: regret / best,
@@ -66,6 +73,7 @@ export function figuresOf(rows: readonly Row[], alarms: AlarmCount): Record<stri
     rules_regret: rulesRegret / best,
     root_cause_right: shareOf(attributed, ({ world, play }) => play.culprit === world.rootCause),
     good_rollouts: goodRollouts.length,
+    told_in_30_s: shareOf(troubled, (row) => row.isTold),
     false_alarms_per_service_week: alarms.alarms / alarms.serviceWeeks,
   }
   return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)]))
