@@ -110,7 +110,7 @@ async function demoEnvironment(
   return embeddedEnvironment({
     NEXUS_SANDBOX_ALLOW_HOST: 'true',
     NEXUS_OBSERVE_SECONDS: '12',
-    NEXUS_BENCH_RUNS: '2',
+    NEXUS_BENCH_RUNS: '3',
     NEXUS_TARGET_ENVIRONMENT: `SUPPLIER_URL=http://127.0.0.1:${supplierPort}`,
     ...own,
     NEXUS_DEMO_SUPPLIER_PORT: supplierPort,
