@@ -12,8 +12,8 @@ import type { Bench } from './main.ts'
 const source = 'github py-why/EconML, econml/data/ihdp/sim.csv (MIT)'
 const seeds = 100
 /** Worlds of each kind with and without a hidden common cause: a multiple of the nine ways to make one. */
-const worlds = 99
-const weakWorlds = 45
+const worlds = 72
+const weakWorlds = 27
 /** In so many worlds all refutations are computed; in the others those that can suspect a hidden cause. */
 const refutedWorlds = 18
 const refits = 20

@@ -77,7 +77,7 @@ function printEffect(
   print(`  of these rows, 95 %: ${shown(ofSample.low)} to ${shown(ofSample.high)} (se ${shown(ofSample.se)})`)
   print(`  of rows like these, 95 %: ${shown(effect.low)} to ${shown(effect.high)} (se ${shown(effect.se)})`)
   print(
-    `overlap: worth ${Math.round(overlap.effectiveRows)} rows (${Math.round(overlap.effectiveTreated)} treated, ${Math.round(overlap.effectiveUntreated)} not), ${shown(100 * overlap.clippedShare)} % clipped, ${effect.trimmed} rows left out`,
+    `overlap: worth ${Math.round(overlap.effectiveRows)} rows (${Math.round(overlap.effectiveTreated)} treated, ${Math.round(overlap.effectiveUntreated)} not), ${shown(100 * overlap.sureShare)} % nearly sure of their arm, ${effect.trimmed} rows left out`,
   )
   print('refutations:')
   for (const { name, passed, remark } of effect.refutations)

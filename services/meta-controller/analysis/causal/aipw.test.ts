@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { meanOf, varianceOf } from '../../../platform/statistics/order.ts'
 import { normalVariate, seededRandom } from '../../../platform/statistics/random.ts'
-import { averaged, clipAt, clipped, crossFit, meanScores, scoresOf } from './aipw.ts'
+import { averaged, clipAt, crossFit, meanScores, scoresOf, weighing } from './aipw.ts'
 import { exponential } from './exponential.ts'
 import { intervalAround, standardErrorOfMean, studentQuantile } from './interval.ts'
 import { constantModel, type Learner } from './learner.ts'
@@ -89,8 +89,11 @@ test('several divisions into folds are averaged', () => {
   assert.deepEqual(meanScores([scores(1), scores(3)]), scores(2))
 })
 
-test('probabilities are kept from 0 and 1', () => {
-  assert.deepEqual([clipped(0), clipped(0.3), clipped(1)], [clipAt, 0.3, 1 - clipAt])
+test('estimated probabilities are kept from 0 and 1 before they weigh, known ones are taken as they are', () => {
+  const sample = { x: emptyMatrix(1, 0), treated: half(1), y: half(1) }
+  const weighed = (one: Sample) => [0.01, 0.3, 1].map((value) => weighing(one, value))
+  assert.deepEqual(weighed(sample), [clipAt, 0.3, 1 - clipAt])
+  assert.deepEqual(weighed({ ...sample, propensity: half(1) }), [0.01, 0.3, 1])
 })
 
 test("Student's quantiles are those of the tables", () => {
@@ -126,22 +129,25 @@ test('rows that follow each other closely are worth less than as many independen
 
 test('a hundred rows at even odds are worth a hundred rows', () => {
   const treated = Float64Array.from({ length: 100 }, (_, row) => row % 2)
-  const overlap = overlapOf(treated, half(100))
+  const overlap = overlapOf({ x: emptyMatrix(100, 0), treated, y: treated }, half(100))
   assert.ok(Math.abs(overlap.effectiveRows - 100) < 1e-9)
   assert.ok(Math.abs(overlap.effectiveTreated - 50) < 1e-9)
   assert.equal(overlapProblem(overlap), undefined)
 })
 
 test('many untreated rows do not make up for few treated ones, rows sure of their arm are no comparison', () => {
-  const few = overlapOf(
-    Float64Array.from({ length: 1000 }, (_, row) => Number(row < 10)),
-    new Float64Array(1000).fill(0.03),
+  const overlap = (treated: Float64Array, propensity: Float64Array) =>
+    overlapOf({ x: emptyMatrix(1000, 0), treated, y: treated }, propensity)
+  const rows = new Float64Array(1000)
+  const few = overlap(
+    rows.map((_, row) => Number(row < 10)),
+    rows.fill(0.03),
   )
   assert.match(overlapProblem(few) ?? '', /worth only/)
-  const sure = overlapOf(
-    Float64Array.from({ length: 1000 }, (_, row) => row % 2),
-    Float64Array.from({ length: 1000 }, (_, row) => (row < 100 ? 0.999 : 0.5)),
+  const sure = overlap(
+    rows.map((_, row) => row % 2),
+    rows.map((_, row) => (row < 100 ? 0.999 : 0.5)),
   )
-  assert.match(overlapProblem({ ...sure, effectiveRows: 500 }) ?? '', /10.0 % of the rows/)
+  assert.match(overlapProblem(sure) ?? '', /10.0 % of the rows/)
   assert.deepEqual(trimmedRows(Float64Array.of(0.05, 0.1, 0.5, 0.95)), [1, 2])
 })

@@ -25,8 +25,11 @@ export interface CrossFit {
   readonly random: Random
 }
 
-/** Probabilities are moved to at least this far from 0 and 1. */
-export const clipAt = 0.02
+/**
+ * Estimated propensities are moved to at least this far from 0 and 1 before they weigh rows: one row must not stand for more than
+ * twenty. Known ones are taken as they are.
+ */
+export const clipAt = 0.05
 /** More rows than these, drawn by lot, are not learnt from: outcome models no longer get better by more. */
 const maxLearntRows = 20_000
 
@@ -122,7 +125,7 @@ export function scoresOf(sample: Sample, nuisances: Nuisances): Scores {
   const scores = new Float64Array(rows)
   const modelled = new Float64Array(rows)
   for (let row = 0; row < rows; row++) {
-    const e = clipped(nuisances.propensity[row]!)
+    const e = weighing(sample, nuisances.propensity[row]!)
     const m0 = nuisances.untreated[row]!
     const m1 = nuisances.treated[row]!
     const t = sample.treated[row]!
@@ -144,6 +147,8 @@ export function meanScores(all: readonly Scores[]): Scores {
   }
 }
 
-export function clipped(propensity: number): number {
+/** The propensity by which a row of the sample is weighed. */
+export function weighing(sample: Sample, propensity: number): number {
+  if (sample.propensity !== undefined) return propensity
   return Math.min(1 - clipAt, Math.max(clipAt, propensity))
 }

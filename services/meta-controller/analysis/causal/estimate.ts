@@ -124,7 +124,7 @@ function fit(sample: Sample, learners: readonly Learner[], random: Random) {
   const all = Array.from({ length: count }, () => crossFit(sample, { folds, learners, random }))
   const divided = all.map((one) => scoresOf(sample, one))
   const nuisances = averaged(all)
-  const overlap = overlapOf(sample.treated, nuisances.propensity)
+  const overlap = overlapOf(sample, nuisances.propensity)
   return { sample, nuisances, divided, scores: meanScores(divided), overlap }
 }
 

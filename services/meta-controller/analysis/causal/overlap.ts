@@ -1,4 +1,5 @@
-import { clipAt } from './aipw.ts'
+import { weighing } from './aipw.ts'
+import type { Sample } from './sample.ts'
 
 /** How far both arms are to be found among rows of the same kind. */
 export interface Overlap {
@@ -10,25 +11,28 @@ export interface Overlap {
   /** (Σw)²/Σw² of the weights 1/e of the treated, 1/(1 − e) of the others, that make the arms alike (Kish 1965). */
   readonly effectiveTreated: number
   readonly effectiveUntreated: number
-  /** The part of the rows whose propensity is nearer than `clipAt` to 0 or 1. */
-  readonly clippedShare: number
+  /** The part of the rows whose propensity is estimated to be below 2 % or above 98 %. */
+  readonly sureShare: number
 }
 
 export const leastEffectiveRows = 50
-export const maxClippedShare = 0.05
+export const maxSureShare = 0.05
+const sureAt = 0.02
 /** Crump, Hotz, Imbens and Mitnik 2009: where overlap is bad, the effect is told for rows within these propensities only. */
 export const trimBelow = 0.1
 
 /** Example: 100 rows, half of them treated, all with propensity ½: 100 effective rows, 50 in each arm. */
-export function overlapOf(treated: Float64Array, propensity: Float64Array): Overlap {
+export function overlapOf(sample: Sample, propensity: Float64Array): Overlap {
+  const { treated } = sample
   const sums = [0, 0]
   const squares = [0, 0]
-  let clippedRows = 0
+  let sureRows = 0
   for (let row = 0; row < treated.length; row++) {
     const e = propensity[row]!
-    if (e < clipAt || e > 1 - clipAt) clippedRows++
+    if (e < sureAt || e > 1 - sureAt) sureRows++
     const arm = treated[row] === 1 ? 1 : 0
-    const probability = Math.max(clipAt, arm === 1 ? e : 1 - e)
+    const weighed = weighing(sample, e)
+    const probability = arm === 1 ? weighed : 1 - weighed
     sums[arm]! += 1 / probability
     squares[arm]! += 1 / probability ** 2
   }
@@ -41,7 +45,7 @@ export function overlapOf(treated: Float64Array, propensity: Float64Array): Over
     effectiveRows: 4 / (1 / effectiveTreated + 1 / effectiveUntreated),
     effectiveTreated,
     effectiveUntreated,
-    clippedShare: treated.length === 0 ? 1 : clippedRows / treated.length,
+    sureShare: sample.propensity === undefined ? sureRows / treated.length : 0,
   }
 }
 
@@ -49,8 +53,8 @@ export function overlapOf(treated: Float64Array, propensity: Float64Array): Over
 export function overlapProblem(overlap: Overlap): string | undefined {
   if (overlap.effectiveRows < leastEffectiveRows)
     return `the rows are worth only ${Math.floor(overlap.effectiveRows)} independent ones, ${leastEffectiveRows} are needed`
-  if (overlap.clippedShare > maxClippedShare)
-    return `${(100 * overlap.clippedShare).toFixed(1)} % of the rows were nearly sure to be treated or not to be (at most ${100 * maxClippedShare} % may)`
+  if (overlap.sureShare > maxSureShare)
+    return `${(100 * overlap.sureShare).toFixed(1)} % of the rows were nearly sure to be treated or not to be (at most ${100 * maxSureShare} % may)`
   return undefined
 }
 

@@ -23,6 +23,8 @@ export interface PolicyValue {
 const maxThresholds = 24
 const folds = 5
 const leastInLeaf = 10
+/** The search costs splits × rows × covariates: of more rows than these, evenly spaced ones are looked at. */
+const maxGrownRows = 5000
 
 /**
  * The tree of depth 2 that gains the most, Σ π(x)·ψ, by trying all pairs of splits (Athey and Wager 2021): at most 24 quantiles a
@@ -31,13 +33,14 @@ const leastInLeaf = 10
  */
 export function growPolicyTree(x: Matrix, scores: Float64Array): PolicyTree {
   const thresholds = thresholdsOf(x)
-  const all = Uint32Array.from({ length: x.rows }, (_, row) => row)
+  const stride = Math.max(1, Math.ceil(x.rows / maxGrownRows))
+  const all = Uint32Array.from({ length: Math.ceil(x.rows / stride) }, (_, place) => place * stride)
   let best = bestStump(x, scores, all, thresholds)
   for (let column = 0; column < x.columns; column++)
     for (const below of thresholds[column]!) {
       const isBelow = (row: number) => x.data[row * x.columns + column]! < below
       const yesRows = all.filter(isBelow)
-      if (yesRows.length < leastInLeaf || x.rows - yesRows.length < leastInLeaf) continue
+      if (yesRows.length < leastInLeaf || all.length - yesRows.length < leastInLeaf) continue
       const yes = bestStump(x, scores, yesRows, thresholds)
       const no = bestStump(
         x,

@@ -96,29 +96,24 @@ function placebo(base: Base): Refutation {
 }
 
 /** Treatments exchanged between blocks where each block has one treatment, within blocks where it has both, else between all rows. */
-function dealtAnew({ treated, blocks }: Sample, random: Random): Float64Array {
-  if (blocks === undefined) return Float64Array.from(shuffled([...treated], random))
-  const members = new Map<number, number[]>()
-  blocks.forEach((block, row) => {
-    const list = members.get(block)
-    if (list === undefined) members.set(block, [row])
-    else list.push(row)
-  })
+function dealtAnew(sample: Sample, random: Random): Float64Array {
+  const { treated } = sample
+  if (sample.blocks === undefined) return Float64Array.from(shuffled([...treated], random))
+  const groups = groupsOf(sample)
   const result = new Float64Array(treated.length)
-  const lists = [...members.values()]
-  const isWhole = lists.every((rows) => rows.every((row) => treated[row] === treated[rows[0]!]))
+  const isWhole = groups.every((rows) => rows.every((row) => treated[row] === treated[rows[0]!]))
   const ofBlocks = shuffled(
-    lists.map((rows) => treated[rows[0]!]!),
+    groups.map((rows) => treated[rows[0]!]!),
     random,
   )
-  lists.forEach((rows, place) => {
-    const dealt = isWhole
-      ? rows.map(() => ofBlocks[place]!)
-      : shuffled(
-          rows.map((row) => treated[row]!),
-          random,
-        )
-    for (let index = 0; index < rows.length; index++) result[rows[index]!] = dealt[index]!
+  groups.forEach((rows, place) => {
+    const own = shuffled(
+      rows.map((row) => treated[row]!),
+      random,
+    )
+    rows.forEach((row, index) => {
+      result[row] = isWhole ? ofBlocks[place]! : own[index]!
+    })
   })
   return result
 }
@@ -191,6 +186,7 @@ function bootstrap(base: Base): Refutation {
   }
 }
 
+/** Rows of each block, or each row by itself. */
 function groupsOf({ blocks, y }: Sample): number[][] {
   if (blocks === undefined) return Array.from(y, (_, row) => [row])
   const groups = new Map<number, number[]>()

@@ -1,4 +1,4 @@
-import { clipped, type Nuisances } from './aipw.ts'
+import { type Nuisances, weighing } from './aipw.ts'
 import { scaled, scalingOf } from './learner.ts'
 import { choleskyOf, gramOf, type Matrix, solveCholesky, withColumn } from './matrix.ts'
 import type { Sample } from './sample.ts'
@@ -42,7 +42,7 @@ export function biasScaleOf(sample: Sample, nuisances: Nuisances): BiasScale {
   let outcome = 0
   let weight = 0
   for (let row = 0; row < rows; row++) {
-    const e = clipped(nuisances.propensity[row]!)
+    const e = weighing(sample, nuisances.propensity[row]!)
     const t = sample.treated[row]!
     const expected = t === 1 ? nuisances.treated[row]! : nuisances.untreated[row]!
     outcome += (sample.y[row]! - expected) ** 2 / rows
