@@ -47,7 +47,7 @@ export function drawMesh(random: Random): MeshSpec {
     services,
     entries: names[0]!.map((service) => ({ service, share: between(random, [0.7, 1.3]), deadlineMs: 3000 })),
     load: {
-      ratePerS: between(random, [80, 120]),
+      ratePerS: between(random, [70, 100]),
       daily: { amplitude: 0.15, periodMs: dayMs, phase },
     },
     slotMs: 1000,
