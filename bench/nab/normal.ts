@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { weekMs } from '../../services/meta-controller/analysis/detection/detector.ts'
+import { weekMs } from '../../services/meta-controller/analysis/detection/alarm.ts'
 import {
   createServiceWatch,
   type Reading,

@@ -1,4 +1,4 @@
-import { weekMs } from './detector.ts'
+export const weekMs = 7 * 24 * 3_600_000
 
 /** What a false alarm may cost: how many a week, over all metrics of one service. */
 export interface Budget {

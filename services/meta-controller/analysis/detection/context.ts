@@ -7,6 +7,7 @@ const symbols = 12
 const rangeMemory = 2000
 const leastForRange = 20
 const mostCounted = 255
+const fading = 1 - 1 / mostCounted
 /** What the shorter context says counts as so many observations in the longer one. */
 const trust = 2
 const smoothing = 5
@@ -24,7 +25,7 @@ export function createContextSurprise(): Detector {
 class ContextSurprise implements Detector {
   readonly #range = new SortedWindow(rangeMemory)
   /** By context's length, then by context: how often each symbol followed, and at last the sum. */
-  readonly #counts = Array.from({ length: longestContext + 1 }, () => new Map<number, Uint8Array>())
+  readonly #counts = Array.from({ length: longestContext + 1 }, () => new Map<number, Float32Array>())
   readonly #recent: number[] = []
   readonly #latest = new Float64Array(smoothing)
   #scored = 0
@@ -64,26 +65,21 @@ class ContextSurprise implements Detector {
     return probability
   }
 
-  #countsOf(length: number, context: number): Uint8Array {
-    const table = this.#counts[length] as Map<number, Uint8Array>
+  #countsOf(length: number, context: number): Float32Array {
+    const table = this.#counts[length] as Map<number, Float32Array>
     let counts = table.get(context)
     if (counts === undefined) {
-      counts = new Uint8Array(symbols + 1)
+      counts = new Float32Array(symbols + 1)
       table.set(context, counts)
     }
     return counts
   }
 }
 
-/** Halves everything when the sum would no longer fit, so that old habits fade. */
-function count(counts: Uint8Array, symbol: number): void {
-  if ((counts[symbols] as number) === mostCounted) {
-    let total = 0
-    for (let each = 0; each < symbols; each++) {
-      counts[each] = (counts[each] as number) >> 1
-      total += counts[each] as number
-    }
-    counts[symbols] = total
+/** Once the sum has reached its most, everything fades a little with each observation, so that old habits give way. */
+function count(counts: Float32Array, symbol: number): void {
+  if ((counts[symbols] as number) >= mostCounted) {
+    for (let each = 0; each <= symbols; each++) counts[each] = (counts[each] as number) * fading
   }
   counts[symbol] = (counts[symbol] as number) + 1
   counts[symbols] = (counts[symbols] as number) + 1

@@ -1,6 +1,6 @@
 import { type Direction, scoreOf } from './anomaly.ts'
 import { type Count, countTail } from './counts.ts'
-import { cautiousFit, TailCalibrator } from './tail.ts'
+import { scoreFit, TailCalibrator } from './tail.ts'
 
 /** A count judged as it arrives. */
 export interface CountVerdict {
@@ -27,7 +27,7 @@ export class CountWatch {
   readonly #direction: Direction
   readonly #recent: Count[] = []
   readonly #dispersion = spans.map(() => ({ sum: 0, weight: 0 }))
-  readonly #tail = new TailCalibrator(cautiousFit)
+  readonly #tail = new TailCalibrator(scoreFit)
   #events = 0
   #exposure = 0
   #seen = 0

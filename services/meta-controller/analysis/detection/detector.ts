@@ -7,5 +7,3 @@ export interface Detector {
   /** NaN while nothing can be told yet. `atMs`: epoch milliseconds; only differences between them matter. */
   update(value: number, atMs: number): number
 }
-
-export const weekMs = 7 * 24 * 3_600_000

@@ -66,12 +66,19 @@ export function calibrated(detector: Detector): Detector {
   }
 }
 
-/** The weighted sum over the calibrated members: unlike detectors add up once they speak of probabilities. */
+/** Squares of larger values would not be finite. */
+const largest = 1e150
+
+/**
+ * The weighted sum over the calibrated members: unlike detectors add up once they speak of probabilities. Values beyond 1e150
+ * either way count as 1e150.
+ */
 export function createEnsemble(members: readonly Member[]): Detector {
   const detectors = members.map(({ create }) => calibrated(create()))
   const weights = members.map(({ weight }) => weight)
   return {
-    update(value, atMs) {
+    update(given, atMs) {
+      const value = Math.max(-largest, Math.min(largest, given))
       let sum = 0
       for (let each = 0; each < detectors.length; each++)
         sum += (weights[each] as number) * (detectors[each] as Detector).update(value, atMs)

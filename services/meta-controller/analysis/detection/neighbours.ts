@@ -14,6 +14,8 @@ export interface NeighbourOptions {
 
 /** Rounding errors of the running sums are wiped out so often. */
 const renewEvery = 4096
+/** A sum of which so small a part is left has lost its digits to what went out, and is computed afresh. */
+const cancelled = 1e-9
 /** With fewer values the distances would still shrink for want of company. */
 const leastValues = 200
 
@@ -66,7 +68,9 @@ class NeighbourDistance implements Detector {
     for (let j = 1; j <= known; j++) {
       const inward = added - (values[newest - j] as number)
       const outward = removed - (values[leaving - j] as number)
-      squares[j] = (squares[j] as number) + inward * inward - outward * outward
+      const left = outward * outward
+      const square = (squares[j] as number) + inward * inward - left
+      squares[j] = square < cancelled * left ? this.#history.squareOf(length, j) : square
     }
     if (known < stretches) squares[stretches] = this.#history.squareOf(length, stretches)
   }

@@ -10,6 +10,8 @@ const leastSlotsPerDay = 4
 /** Finer sampling than every 30 s is left to the other detectors: a week of it would be too much to keep. */
 const mostSlotsPerDay = 2880
 const renewEvery = 4096
+/** A sum of which so small a part is left has lost its digits to what went out, and is computed afresh. */
+const cancelled = 1e-9
 
 /**
  * The same time of day: the Euclidean distance of the latest `length` values from the most similar stretch at the same time,
@@ -98,7 +100,9 @@ class SameTime {
       const lag = this.#lags[each] as number
       const inward = added - (values[newest - lag] as number)
       const outward = removed - (values[leaving - lag] as number)
-      this.#squares[each] = (this.#squares[each] as number) + inward * inward - outward * outward
+      const left = outward * outward
+      const square = (this.#squares[each] as number) + inward * inward - left
+      this.#squares[each] = square < cancelled * left ? this.#history.squareOf(this.#length, lag) : square
     }
   }
 

@@ -44,6 +44,13 @@ export const cautiousFit: TailFit = {
   aboveConstant: (count) => 1 / (count + 1),
 }
 
+/** For scores that are -log10 of a probability already: exponential, unless they say that the model behind them was too sure. */
+export const scoreFit: TailFit = {
+  ...cautiousFit,
+  prior: { shape: 0.1, weight: 40 },
+  aboveConstant: () => leastProbability,
+}
+
 interface Tail {
   readonly threshold: number
   readonly shape: number
