@@ -1,15 +1,18 @@
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { idOf, type OfferedDocument } from './documents.ts'
 import type { Knowledge, PutOutcome, PutResult } from './knowledge.ts'
 
 const maxBatchDocuments = 256
 const maxBatchChars = 1024 * 1024
+/** A batch waits this long for its next document: making it durable takes longer. */
+const lingerMs = 2
 
 /** What has become of a stream so far: the documents counted here are the first of the stream, and are stored. */
 export type Progress = Readonly<Record<PutOutcome | 'passages', number>>
 
 /**
- * Stores a stream of documents in batches: as many as have come while the last batch was stored, so that a fast stream is
- * cheap and a slow one is stored at once. Gives the totals after each batch. The next document is asked for only when
+ * Stores a stream of documents in batches: those that come without a pause, so that a fast stream is cheap and a slow one
+ * is stored at once. Gives the totals after each batch. The next document is asked for only when
  * there is room, which slows the sender. An id that repeats within the stream replaces what came before.
  * Errors: those of the stream and of `Knowledge.put`; what was stored stays.
  */
@@ -58,7 +61,8 @@ async function* batches(documents: AsyncIterable<OfferedDocument>): AsyncGenerat
   }
 }
 
-/** Resolves with undefined once the event loop has taken what has arrived. */
-function soon(): Promise<undefined> {
-  return new Promise((resolve) => setImmediate(resolve, undefined))
+/** Resolves with undefined when nothing has come for a moment; what lies ready at its end is still taken before. */
+async function soon(): Promise<undefined> {
+  await setTimeout(lingerMs)
+  await setImmediate()
 }

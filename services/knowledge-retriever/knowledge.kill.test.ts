@@ -21,10 +21,9 @@ import { SnapshotFile } from './snapshot-file.ts'
 import { StoreUnavailableError } from './store.ts'
 
 const seed = 20_261_122
-/** How often each kind of process is killed; a Neo4j takes its time to start, so by default it is killed less often. */
-const wanted = process.env.NEXUS_KNOWLEDGE_KILLS
-const kills = Number(wanted ?? 6)
-const neo4jKills = Number(wanted ?? 2)
+/** How often the writer is killed, and how often the server, which takes its time to start. */
+const kills = Number(process.env.NEXUS_KNOWLEDGE_KILLS ?? 6)
+const neo4jKills = Number(process.env.NEXUS_NEO4J_KILLS ?? 2)
 /** A kill comes at most this long after a random acknowledgement. */
 const maxDelayMs = 20
 const questions = ['What stood in Tallinn?', 'What does it say of West Virginia and 1725?', 'Old Iron Works']

@@ -1,5 +1,5 @@
 import type { Passage } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
-import { type Asked, readQuestion, type Sentence, sentencesOf } from './question.ts'
+import { type Asked, readQuestion, reasonStem, type Sentence, sentencesOf } from './question.ts'
 
 /** A text with citations such as [1], and the passages that it cites, in the order of their numbers. */
 export interface CitedText {
@@ -96,10 +96,15 @@ function gainOf(candidate: Candidate, asked: Asked, covered: ReadonlyMap<string,
   for (const [stem, weight] of asked.weights) {
     total += weight
     gain += weight * Math.max(0, has(candidate, stem) - (covered.get(stem) ?? 0))
-    if (candidate.stems.has(stem)) own += 1
+    if (candidate.stems.has(stem) && (stem !== reasonStem || isAboutWhatIsAsked(candidate, asked))) own += 1
   }
   // A sentence without any word of the question says nothing of it, whatever stands around it.
   return total === 0 || own === 0 ? 0 : gain / total
+}
+
+/** A reason counts where the passage speaks of what is asked: any other is the reason for something else. */
+function isAboutWhatIsAsked({ around, topic }: Candidate, { weights }: Asked): boolean {
+  return [...weights.keys()].some((stem) => stem !== reasonStem && (around.has(stem) || topic.has(stem)))
 }
 
 function isSupported(chosen: readonly Candidate[], asked: Asked): boolean {

@@ -14,6 +14,8 @@ export interface Sentence {
 
 const maxQuestionWords = 256
 const nameFactor = 1.5
+/** Who asks why wants the sentence with the reason. */
+export const reasonStem = stemOf('because')
 // They ask; an answer does not repeat them.
 const askingStems = new Set('tell explain describe pleas list give name mani much know say mean'.split(' '))
 
@@ -22,15 +24,21 @@ export function readQuestion(question: string, sentences: readonly Sentence[]): 
   const tokens = tokenize(question).slice(0, maxQuestionWords)
   const weights = new Map<string, number>()
   const names = new Set<string>()
+  const rarityOf = (stem: string) => {
+    const count = sentences.filter(({ stems }) => stems.has(stem)).length
+    return Math.log(1 + (sentences.length + 1) / (count + 0.5))
+  }
   tokens.forEach((token, index) => {
     const stem = stemOf(token.word)
     if (isStopWord(token.word) || askingStems.has(stem)) return
     const isName = token.capital && tokens[index - 1]?.sentence === token.sentence
     if (isName) names.add(stem)
-    const count = sentences.filter(({ stems }) => stems.has(stem)).length
-    const rarity = Math.log(1 + (sentences.length + 1) / (count + 0.5))
-    weights.set(stem, Math.max(weights.get(stem) ?? 0, rarity * (isName ? nameFactor : 1)))
+    weights.set(stem, Math.max(weights.get(stem) ?? 0, rarityOf(stem) * (isName ? nameFactor : 1)))
   })
+  const asksWhy = tokens.some(({ word }) => word === 'why')
+  if (asksWhy && weights.size > 0 && !weights.has(reasonStem)) {
+    weights.set(reasonStem, rarityOf(reasonStem))
+  }
   return { weights, names }
 }
 

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Client, createClient, type Transport } from '@connectrpc/connect'
+import { trace } from '@opentelemetry/api'
+import { Registry } from 'prom-client'
+import { KnowledgeRetrieverService } from './gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
+import { AnswerOrigin, OrchestratorService } from './gen/nexus/orchestrator/v1/orchestrator_service_pb.ts'
+import { start as startRetriever } from './knowledge-retriever/main.ts'
+import { start as startModels } from './llm-adapter/main.ts'
+import { start as startOrchestrator } from './orchestrator/main.ts'
+import { systemClock } from './platform/clock.ts'
+import type { ServiceName, StartService } from './platform/service.ts'
+import { silentLog, startTestServer } from './platform/testing.ts'
+
+// The memory and the voice together, as people use them: nothing is replaced.
+
+interface Memory {
+  readonly voice: Client<typeof OrchestratorService>
+  readonly retriever: Client<typeof KnowledgeRetrieverService>
+}
+
+async function startMemory(t: TestContext): Promise<Memory> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'nexus-memory-'))
+  const env = {
+    NEXUS_DATA: folder,
+    NEXUS_GRAPH_URL: `sqlite:${path.join(folder, 'knowledge.sqlite')}`,
+    NEXUS_CACHE_URL: 'memory:',
+    NEXUS_JOURNAL_URL: `sqlite:${path.join(folder, 'journal.sqlite')}`,
+  }
+  const transports = new Map<ServiceName, Transport>()
+  const ends: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true })]
+  t.after(async () => {
+    for (const end of ends.reverse()) await end()
+  })
+  const serve = async (start: StartService) => {
+    const service = await start({
+      env,
+      log: silentLog,
+      registry: new Registry(),
+      tracer: trace.getTracer('test'),
+      clock: systemClock,
+      transport: (peer) => transports.get(peer) ?? assert.fail(`${peer} is called`),
+      signal: new AbortController().signal,
+    })
+    ends.push(() => service.close())
+    const server = await startTestServer(service.mounted)
+    ends.push(() => server.close())
+    transports.set(service.name, server.transport)
+    return server.transport
+  }
+  const retriever = createClient(KnowledgeRetrieverService, await serve(startRetriever))
+  await serve(startModels)
+  const voice = createClient(OrchestratorService, await serve(startOrchestrator))
+  return { voice, retriever }
+}
+
+const everyday = [
+  'The storefront sells books and records. Its catalog service answers in 20 ms.',
+  'The supplier of the storefront answers slowly on Mondays.',
+  'On-call rotates every week. Ada Lovelace is on call in May.',
+  'Deployments of the checkout service need two approvals.',
+  'The catalog keeps 12,000 articles in memory.',
+]
+
+/** A record as the loop writes it when it has learned what became of a change. */
+function record(turn: number, intervention: string, outcome: string, because: string, summary: string) {
+  return {
+    id: `objective/o-17/${turn}`,
+    title: `${intervention} on storefront: ${outcome}`,
+    text: [
+      `What became of ${intervention} on storefront: it was ${outcome}, because ${because}.`,
+      `The change was: ${summary}`,
+      `It served objective o-17, reduce by latency_p99, as change c-${turn} on base 9f2c, commit 77ab${turn}.`,
+    ].join('\n'),
+    source: 'nexus:objective/o-17',
+  }
+}
+
+const records = [
+  record(
+    1,
+    'enable_caching',
+    'promoted',
+    'the canary was 38 % faster at p99',
+    'getArticle keeps supplier answers for 30 s.',
+  ),
+  record(
+    2,
+    'add_timeout',
+    'aborted by the canary and reverted',
+    'errors rose from 0.1 % to 4 %',
+    'calls to the supplier end after 50 ms.',
+  ),
+]
+
+test('who asks why something was changed is told by the record of the loop, and it is cited', async (t) => {
+  const { voice, retriever } = await startMemory(t)
+  await voice.populate({ documents: everyday, source: 'handbook' })
+  await retriever.putDocuments({ documents: records })
+  for (const [question, id, words] of [
+    ['Why was this changed?', undefined, /because/],
+    [
+      'Why was enable_caching on storefront promoted?',
+      'objective/o-17/1',
+      /because the canary was 38 % faster/,
+    ],
+    ['Why was the storefront changed by add_timeout?', 'objective/o-17/2', /because errors rose from 0.1 %/],
+    ['What became of add_timeout?', 'objective/o-17/2', /aborted by the canary and reverted/],
+    ['What was change c-1?', 'objective/o-17/1', /keeps supplier answers for 30 s/],
+  ] as const) {
+    const reply = await voice.query({ question })
+    assert.equal(reply.origin, AnswerOrigin.EXTRACTED, question)
+    assert.match(reply.answer, words, question)
+    const [first] = reply.citations
+    assert.ok(reply.answer.includes(`[${first?.number}]`))
+    assert.equal(first?.source, 'nexus:objective/o-17')
+    if (id !== undefined) assert.equal(first?.documentId, id, question)
+  }
+})
+
+test('what is not known is not found, with the nearest passages and not a word more', async (t) => {
+  const { voice, retriever } = await startMemory(t)
+  const question = 'Who wrote the opera Blue Sparrow?'
+  const empty = await voice.query({ question })
+  assert.equal(empty.origin, AnswerOrigin.NOT_FOUND)
+  assert.deepEqual(empty.citations, [])
+  await voice.populate({ documents: everyday })
+  await retriever.putDocuments({ documents: records })
+  for (const asked of [
+    question,
+    'Why was the opera changed?',
+    'What is the melting point of tungsten?',
+    '???',
+  ]) {
+    const reply = await voice.query({ question: asked })
+    assert.equal(reply.origin, AnswerOrigin.NOT_FOUND, `${asked} ${reply.answer}`)
+    assert.match(reply.answer, /^Not found in the knowledge base\.$/)
+  }
+})
+
+test('what was populated, replaced, deleted or merged counts for the very next query', async (t) => {
+  const { voice, retriever } = await startMemory(t)
+  const question = 'Where was Maria Okonjo born?'
+  const cited = async () => (await voice.query({ question })).answer
+  assert.match(await cited(), /^Not found/)
+  const { documentIds } = await voice.populate({ documents: ['Maria Okonjo was born in Tallinn.'] })
+  assert.match(await cited(), /Tallinn\. \[1\]/)
+  await retriever.deleteDocuments({ ids: documentIds })
+  assert.match(await cited(), /^Not found/)
+  await retriever.putDocuments({ documents: [{ id: 'm', text: 'Maria Okonjo was born in Riga.' }] })
+  assert.match(await cited(), /Riga\. \[1\]/)
+  await retriever.putDocuments({ documents: [{ id: 'm', text: 'Maria Okonjo was born in Narva.' }] })
+  assert.match(await cited(), /Narva\. \[1\]/)
+})
