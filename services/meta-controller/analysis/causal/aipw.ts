@@ -4,7 +4,7 @@ import { blockFolds, splitByFold, stratifiedFolds } from './folds.ts'
 import type { Learner } from './learner.ts'
 import { fitPropensity } from './logistic.ts'
 import { pick, rowsOf } from './matrix.ts'
-import type { Sample } from './sample.ts'
+import { blocksOf, type Sample } from './sample.ts'
 import { convexWeights } from './stacking.ts'
 
 /** What is predicted of each row by models that did not see it: probability of treatment, outcome untreated and treated. */
@@ -41,9 +41,8 @@ const maxLearntRows = 20_000
  */
 export function crossFit(sample: Sample, options: CrossFit): Nuisances {
   const { folds: count, learners, random } = options
-  const folds = sample.blocks
-    ? blockFolds(sample.blocks, count)
-    : stratifiedFolds(sample.treated, count, random)
+  const blocks = blocksOf(sample)
+  const folds = blocks ? blockFolds(blocks, count) : stratifiedFolds(sample.treated, count, random)
   const empty = () => new Float64Array(sample.y.length)
   const propensity = sample.propensity ?? empty()
   const arms = [learners.map(empty), learners.map(empty)]

@@ -7,7 +7,7 @@ import { scaled, scalingOf } from './learner.ts'
 import { choleskyOf, solveCholesky } from './matrix.ts'
 import type { Refutation } from './resample.ts'
 import { ridge } from './ridge.ts'
-import type { Sample } from './sample.ts'
+import { blocksOf, dependenceOf, type Sample } from './sample.ts'
 import { type BiasScale, biasBound, robustnessValue, type Strength } from './sensitivity.ts'
 
 /** How often rows without any hidden common cause may be suspected of one, by the tests that have a level. */
@@ -67,10 +67,6 @@ function normalScores(values: ArrayLike<number>): Float64Array {
   return result
 }
 
-export function dependenceOf({ blocks }: Sample) {
-  return blocks ? ({ kind: 'blocks', blocks } as const) : ({ kind: 'independent' } as const)
-}
-
 /**
  * Where the propensity is known, t − e must have mean 0 and go with no covariate: a quadratic form of chi-square distribution,
  * at level 0.1 %. An assignment that does not follow its own probabilities is worth nothing as an experiment.
@@ -78,9 +74,10 @@ export function dependenceOf({ blocks }: Sample) {
 export function assignment(sample: Sample, propensity: Float64Array): Refutation {
   const { columns, data } = scaled(sample.x, scalingOf(sample.x))
   const size = columns + 1
+  const blocks = blocksOf(sample)
   const groups = new Map<number, Float64Array>()
   for (let row = 0; row < sample.y.length; row++) {
-    const key = sample.blocks ? sample.blocks[row]! : row
+    const key = blocks === undefined ? row : blocks[row]!
     const sums = groups.get(key) ?? new Float64Array(size)
     groups.set(key, sums)
     const difference = sample.treated[row]! - propensity[row]!

@@ -154,6 +154,26 @@ test('rows of one block count as one: the interval is wider when blocks share th
   assert.equal(together.confounderSuspected, false)
 })
 
+test('rows that follow each other in time count for less', () => {
+  const random = seededRandom(18)
+  let lasting = 0
+  const rows = Array.from({ length: 600 }, (_, row) => {
+    lasting = 0.7 * lasting + normalVariate(random)
+    const treatment = Math.floor(row / 6) % 2
+    return { treatment, outcome: treatment + lasting, covariates: [] }
+  })
+  const input = {
+    treatment: rows.map((row) => row.treatment),
+    outcome: rows.map((row) => row.outcome),
+    covariates: rows.map((row) => row.covariates),
+    seed: 1,
+  }
+  const lagged = estimated({ ...input, lags: 8 })
+  assert.ok(lagged.se > 1.2 * estimated(input).se)
+  assert.ok(lagged.low < 1 && lagged.high > 1)
+  assert.match(reasonOf({ ...input, lags: -1 }), /^lags is -1/)
+})
+
 test('where the arms overlap too little, the effect is told for the rows that do, or not at all', () => {
   const random = seededRandom(12)
   const covariates = Array.from({ length: 1500 }, () => [normalVariate(random)])

@@ -2,7 +2,7 @@ import { meanOf, varianceOf } from '../../../platform/statistics/order.ts'
 import { type Random, seededRandom } from '../../../platform/statistics/random.ts'
 import { averaged, crossFit, meanScores, type Nuisances, type Scores, scoresOf } from './aipw.ts'
 import { boosting } from './boosting.ts'
-import { assignment, controlOutcomes, dependenceOf, unobservedCause } from './confounding.ts'
+import { assignment, controlOutcomes, unobservedCause } from './confounding.ts'
 import { exponential } from './exponential.ts'
 import { type Interval, intervalAround, standardErrorOfMean } from './interval.ts'
 import { kernelRidge } from './kernel.ts'
@@ -10,7 +10,17 @@ import type { Learner } from './learner.ts'
 import { type Overlap, overlapOf, overlapProblem, trimmedRows } from './overlap.ts'
 import { type Refutation, resample } from './resample.ts'
 import { ridge } from './ridge.ts'
-import { type EffectInput, leastRows, part, type Refused, refuse, type Sample, sampleOf } from './sample.ts'
+import {
+  blocksOf,
+  dependenceOf,
+  type EffectInput,
+  leastRows,
+  part,
+  type Refused,
+  refuse,
+  type Sample,
+  sampleOf,
+} from './sample.ts'
 import { biasScaleOf, eValues, observedStrengths, robustnessValue } from './sensitivity.ts'
 
 /** The average effect of a treatment, with what was tried to refute it. */
@@ -120,7 +130,7 @@ export function fitWithOverlap(
 
 function fit(sample: Sample, learners: readonly Learner[], random: Random) {
   // Blocks are divided in one way only, by time.
-  const count = sample.blocks === undefined ? divisions : 1
+  const count = blocksOf(sample) === undefined ? divisions : 1
   const all = Array.from({ length: count }, () => crossFit(sample, { folds, learners, random }))
   const divided = all.map((one) => scoresOf(sample, one))
   const nuisances = averaged(all)

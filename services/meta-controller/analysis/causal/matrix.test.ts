@@ -11,7 +11,6 @@ import {
   traceOfSolved,
   transposedTimes,
   withColumn,
-  withoutColumn,
 } from './matrix.ts'
 
 test('a positive definite matrix has its triangle', () => {
@@ -51,7 +50,6 @@ test('rows, columns and products are those of the definition', () => {
     [5, 6],
   ])
   assert.deepEqual([...rowsOf(x, [2, 0]).data], [5, 6, 1, 2])
-  assert.deepEqual([...withoutColumn(x, 0).data], [2, 4, 6])
   assert.deepEqual([...withColumn(x, [7, 8, 9]).data], [1, 2, 7, 3, 4, 8, 5, 6, 9])
   assert.deepEqual([...transposedTimes(x, [1, 0, 1])], [6, 8])
   assert.deepEqual([...times(x, [1, 1], 10)], [13, 17, 21])

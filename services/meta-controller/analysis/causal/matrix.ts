@@ -36,16 +36,6 @@ export function pick(values: ArrayLike<number>, indices: ArrayLike<number>): Flo
   return result
 }
 
-/** The matrix without one column. */
-export function withoutColumn(matrix: Matrix, removed: number): Matrix {
-  const result = emptyMatrix(matrix.rows, matrix.columns - 1)
-  let to = 0
-  for (let row = 0; row < matrix.rows; row++)
-    for (let column = 0; column < matrix.columns; column++)
-      if (column !== removed) result.data[to++] = matrix.data[row * matrix.columns + column]!
-  return result
-}
-
 /** The matrix with one more column at its end. */
 export function withColumn(matrix: Matrix, added: ArrayLike<number>): Matrix {
   const { rows, columns } = matrix

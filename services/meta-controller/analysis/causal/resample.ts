@@ -6,7 +6,7 @@ import type { Learner } from './learner.ts'
 import { scaled, scalingOf } from './learner.ts'
 import { times, withColumn } from './matrix.ts'
 import { ridgeOfScaled } from './ridge.ts'
-import { part, type Sample } from './sample.ts'
+import { blocksOf, dependenceOf, part, type Sample } from './sample.ts'
 
 /** One attempt to refute the estimate. */
 export interface Refutation {
@@ -53,10 +53,13 @@ export function resample(sample: Sample, refits: number, random: Random): Refuta
   const used = rows <= maxRefutedRows ? sample : part(sample, drawn(rows, maxRefutedRows, random))
   const { scores } = cheapEstimate(used, random)
   const estimate = meanOf(Array.from({ length: divisions }, () => cheapEstimate(used, random).estimate))
-  const dependence = used.blocks
-    ? ({ kind: 'blocks', blocks: used.blocks } as const)
-    : ({ kind: 'independent' } as const)
-  const base = { sample: used, estimate, se: standardErrorOfMean(scores, dependence).se, refits, random }
+  const base = {
+    sample: used,
+    estimate,
+    se: standardErrorOfMean(scores, dependenceOf(used)).se,
+    refits,
+    random,
+  }
   return [placebo(base), randomCause(base), subset(base), bootstrap(base), dummyOutcome(base)]
 }
 
@@ -98,7 +101,7 @@ function placebo(base: Base): Refutation {
 /** Treatments exchanged between blocks where each block has one treatment, within blocks where it has both, else between all rows. */
 function dealtAnew(sample: Sample, random: Random): Float64Array {
   const { treated } = sample
-  if (sample.blocks === undefined) return Float64Array.from(shuffled([...treated], random))
+  if (blocksOf(sample) === undefined) return Float64Array.from(shuffled([...treated], random))
   const groups = groupsOf(sample)
   const result = new Float64Array(treated.length)
   const isWhole = groups.every((rows) => rows.every((row) => treated[row] === treated[rows[0]!]))
@@ -187,8 +190,9 @@ function bootstrap(base: Base): Refutation {
 }
 
 /** Rows of each block, or each row by itself. */
-function groupsOf({ blocks, y }: Sample): number[][] {
-  if (blocks === undefined) return Array.from(y, (_, row) => [row])
+function groupsOf(sample: Sample): number[][] {
+  const blocks = blocksOf(sample)
+  if (blocks === undefined) return Array.from(sample.y.keys(), (row) => [row])
   const groups = new Map<number, number[]>()
   blocks.forEach((block, row) => {
     const list = groups.get(block)

@@ -1,3 +1,4 @@
+import type { Dependence } from './interval.ts'
 import { type Matrix, matrixOf, pick, rowsOf } from './matrix.ts'
 
 /** Rows of which some were treated. `treated` holds 0 and 1; a known `propensity` is the probability with which each row was. */
@@ -7,6 +8,7 @@ export interface Sample {
   readonly y: Float64Array
   /** Rows of one block depend on each other: a time slot, a machine. */
   readonly blocks?: Float64Array
+  readonly lags?: number
   readonly propensity?: Float64Array
 }
 
@@ -21,6 +23,8 @@ export interface EffectInput {
   readonly propensity?: ArrayLike<number>
   /** The block of each row, rows in the order of time. */
   readonly blocks?: ArrayLike<number>
+  /** Where rows follow each other in time without blocks: up to so many rows later, one is still felt (Newey and West's lags). */
+  readonly lags?: number
   /**
    * Outcomes that the treatment cannot have changed, one list of rows each: the same indicator in slots before the treatment.
    * An effect on them is that of a hidden common cause.
@@ -53,6 +57,7 @@ export function sampleOf(input: EffectInput): Sample | Refused {
     treated: Float64Array.from({ length: rows }, (_, row) => Number(input.treatment[row])),
     y: Float64Array.from(input.outcome),
     blocks: input.blocks && Float64Array.from(input.blocks),
+    lags: input.lags,
     propensity: input.propensity && Float64Array.from(input.propensity),
   }
 }
@@ -70,6 +75,8 @@ function shapeProblem(input: EffectInput, rows: number): string | undefined {
   for (const list of lists)
     if (list !== undefined && list.length !== rows)
       return `lists differ in length: ${list.length} entries beside ${rows} outcomes`
+  const { lags = 0 } = input
+  if (!(Number.isInteger(lags) && lags >= 0)) return `lags is ${lags}: give a whole number, 0 or more`
   const columns = input.covariates[0]!.length
   if (columns > maxCovariates) return `${columns} covariates are more than ${maxCovariates}`
   for (let row = 0; row < rows; row++)
@@ -119,6 +126,19 @@ export function part(sample: Sample, indices: ArrayLike<number>): Sample {
     treated: pick(sample.treated, indices),
     y: pick(sample.y, indices),
     blocks: sample.blocks && pick(sample.blocks, indices),
+    lags: sample.lags,
     propensity: sample.propensity && pick(sample.propensity, indices),
   }
+}
+
+/** The given blocks or, where rows follow each other in time, stretches of as many rows as one is felt; undefined for independent rows. */
+export function blocksOf({ blocks, lags = 0, y }: Sample): Float64Array | undefined {
+  if (blocks !== undefined || lags === 0) return blocks
+  return y.map((_, row) => Math.floor(row / (lags + 1)))
+}
+
+/** What the standard errors of these rows have to reckon with. */
+export function dependenceOf({ blocks, lags = 0 }: Sample): Dependence {
+  if (blocks !== undefined) return { kind: 'blocks', blocks }
+  return lags > 0 ? { kind: 'newey-west', lags } : { kind: 'independent' }
 }
