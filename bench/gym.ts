@@ -3,7 +3,7 @@ import { type AlarmCount, budgetPerWeek, countAlarms, isTold } from './gym/alarm
 import { playMind } from './gym/mind.ts'
 import { consult, type Verdict } from './gym/oracle.ts'
 import { proverOf } from './gym/proof.ts'
-import { figuresOf, printTable, type Row } from './gym/report.ts'
+import { burnLine, figuresOf, printTable, type Row } from './gym/report.ts'
 import { playRules } from './gym/rules-player.ts'
 import { scoreOf } from './gym/score.ts'
 import { drawWorld } from './gym/world.ts'
@@ -52,6 +52,7 @@ export const run: Bench = async (print) => {
     await prover.close()
   }
   printTable(print, rows)
+  print(burnLine(rows))
   print(
     `detection: ${alarms.alarms} false alarms in ${alarms.serviceWeeks.toFixed(2)} service-weeks of healthy worlds, the budget is ${budgetPerWeek} a service-week`,
   )

@@ -53,6 +53,14 @@ export function printTable(print: Print, rows: readonly Row[]): void {
   }
 }
 
+/** In words, what clients bore while the engines tried and rolled out. */
+export function burnLine(rows: readonly Row[]): string {
+  const burns = rows.filter(({ play }) => (play.trials ?? 0) > 0).map(({ mind }) => mind.burn)
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  const most = Math.max(0, ...burns)
+  return `true burn of trials and rollouts: ${percent(meanOf(burns))} of an hour's error budget on average, ${percent(most)} at most`
+}
+
 /** The figures by name; shares and ratios. */
 export function figuresOf(rows: readonly Row[], alarms: AlarmCount): Record<string, number> {
   const best = meanOf(rows.map(({ mind }) => mind.best))

@@ -15,6 +15,8 @@ export interface Score {
   readonly isGoodRollout: boolean
   /** And called worse. */
   readonly isFalseRollback: boolean
+  /** What clients bore while it was at work, as a share of the error budget of an hour; below 0 where they were spared some already. */
+  readonly burn: number
   readonly violations: readonly string[]
 }
 
@@ -44,7 +46,8 @@ export function scoreOf(world: World, verdict: Verdict, play: Play): Score {
     isRight: isAllowed && lasting >= best.value - tolerated,
     isGoodRollout,
     isFalseRollback: isGoodRollout && play.ending === 'aborted',
-    violations: violationsOf(world, play, excess, nothing.ratePerS),
+    burn: excess / budgetOf(nothing.ratePerS),
+    violations: violationsOf(world, play, excess, budgetOf(nothing.ratePerS)),
   }
 }
 
@@ -57,10 +60,14 @@ function excessOf({ alone }: Verdict, { simulation, seconds }: Play): number {
   return badOf(simulation) - badOf(alone)
 }
 
+/** Bad requests that the promise allows in its window. */
+function budgetOf(ratePerS: number): number {
+  return budgetWindowS * (1 - promise.objective) * ratePerS
+}
+
 /** Proven budgets that the run exceeded, in words. */
-function violationsOf(world: World, play: Play, excess: number, ratePerS: number): string[] {
+function violationsOf(world: World, play: Play, excess: number, budget: number): string[] {
   const found: string[] = []
-  const budget = budgetWindowS * (1 - promise.objective) * ratePerS
   const { maxBudgetShare, maxLateBudgetShare } = burnLimits
   const shares = (play.trials ?? 0) * maxBudgetShare + (play.rolledOut ? maxLateBudgetShare : 0)
   if (shares > 0 && excess > shares * budget) {
