@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -117,6 +118,13 @@ test('who asks why something was changed is told by the record of the loop, and 
     const [first] = reply.citations
     assert.ok(reply.answer.includes(`[${first?.number}]`))
     assert.equal(first?.source, 'nexus:objective/o-17')
+    const cited = createHash('sha256')
+      .update(first?.text ?? '')
+      .digest('hex')
+    assert.deepEqual(
+      [first?.passageId, first?.offset, first?.contentHash],
+      [`${first?.documentId}#0`, 0, cited],
+    )
     if (id !== undefined) assert.equal(first?.documentId, id, question)
   }
 })

@@ -1,7 +1,12 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Client } from '@connectrpc/connect'
-import { IngestOutcome } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
+import { IngestOutcome, type Passage } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
 import type { KnowledgeRetrieverService } from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
-import { AnswerOrigin, OrchestratorService } from '../gen/nexus/orchestrator/v1/orchestrator_service_pb.ts'
+import {
+  AnswerOrigin,
+  type CitationSchema,
+  OrchestratorService,
+} from '../gen/nexus/orchestrator/v1/orchestrator_service_pb.ts'
 import { type MountedService, mount } from '../platform/service.ts'
 import { type AnswerParts, answer, type Origin } from './answer.ts'
 import type { Finder } from './find.ts'
@@ -35,10 +40,12 @@ export function createOrchestrator(parts: OrchestratorParts): MountedService {
       const passages = await finder.find(question, limit || defaultLimit)
       const { origin, text, cited } = await answer(parts, question, passages, signal)
       events.answered(origin, cited.length)
-      const citations = cited.map(({ documentId, title, text, source, score }, index) => {
-        return { number: index + 1, documentId, title, text, source, score }
-      })
-      return { answer: text, origin: origins[origin], citations }
+      return { answer: text, origin: origins[origin], citations: cited.map(packCitation) }
     },
   })
+}
+
+function packCitation(passage: Passage, index: number): MessageInitShape<typeof CitationSchema> {
+  const { documentId, passageId, title, text, source, offset, contentHash, score } = passage
+  return { number: index + 1, documentId, passageId, title, text, source, offset, contentHash, score }
 }

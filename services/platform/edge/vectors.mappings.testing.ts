@@ -95,7 +95,7 @@ export const mappings: readonly Vector[] = [
     },
     status: 200,
     answer:
-      '{"answer":"so [1]","origin":"ANSWER_ORIGIN_EXTRACTED","citations":[{"number":1,"document_id":"","title":"","text":"","source":"","score":0.3}]}',
+      '{"answer":"so [1]","origin":"ANSWER_ORIGIN_EXTRACTED","citations":[{"number":1,"document_id":"","title":"","text":"","source":"","score":0.3,"passage_id":"","offset":0,"content_hash":""}]}',
   },
   {
     name: 'numbers may come as text and flags as true or false',

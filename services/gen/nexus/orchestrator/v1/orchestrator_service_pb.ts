@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nexus/orchestrator/v1/orchestrator_service.proto.
  */
 export const file_nexus_orchestrator_v1_orchestrator_service: GenFile = /*@__PURE__*/
-  fileDesc("CjBuZXh1cy9vcmNoZXN0cmF0b3IvdjEvb3JjaGVzdHJhdG9yX3NlcnZpY2UucHJvdG8SFW5leHVzLm9yY2hlc3RyYXRvci52MSJVCg9Qb3B1bGF0ZVJlcXVlc3QSKAoJZG9jdW1lbnRzGAEgAygJQhW6SBKSAQ8IARDoByIIcgYQARiAgEASGAoGc291cmNlGAIgASgJQgi6SAVyAxiAECJLChBQb3B1bGF0ZVJlc3BvbnNlEhQKDGRvY3VtZW50X2lkcxgBIAMoCRIOCgZzdG9yZWQYAiABKA0SEQoJdW5jaGFuZ2VkGAMgASgNIkQKDFF1ZXJ5UmVxdWVzdBIcCghxdWVzdGlvbhgBIAEoCUIKukgHcgUQARiAQBIWCgVsaW1pdBgCIAEoDUIHukgEKgIYFCJrCghDaXRhdGlvbhIOCgZudW1iZXIYASABKA0SEwoLZG9jdW1lbnRfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDAoEdGV4dBgEIAEoCRIOCgZzb3VyY2UYBSABKAkSDQoFc2NvcmUYBiABKAEiiAEKDVF1ZXJ5UmVzcG9uc2USDgoGYW5zd2VyGAEgASgJEjMKBm9yaWdpbhgCIAEoDjIjLm5leHVzLm9yY2hlc3RyYXRvci52MS5BbnN3ZXJPcmlnaW4SMgoJY2l0YXRpb25zGAMgAygLMh8ubmV4dXMub3JjaGVzdHJhdG9yLnYxLkNpdGF0aW9uKoABCgxBbnN3ZXJPcmlnaW4SHQoZQU5TV0VSX09SSUdJTl9VTlNQRUNJRklFRBAAEhsKF0FOU1dFUl9PUklHSU5fTk9UX0ZPVU5EEAESGwoXQU5TV0VSX09SSUdJTl9FWFRSQUNURUQQAhIXChNBTlNXRVJfT1JJR0lOX01PREVMEAMykAIKE09yY2hlc3RyYXRvclNlcnZpY2USgQEKCFBvcHVsYXRlEiYubmV4dXMub3JjaGVzdHJhdG9yLnYxLlBvcHVsYXRlUmVxdWVzdBonLm5leHVzLm9yY2hlc3RyYXRvci52MS5Qb3B1bGF0ZVJlc3BvbnNlIiSQAgKC0+STAhs6ASoiFi9vcmNoZXN0cmF0b3IvcG9wdWxhdGUSdQoFUXVlcnkSIy5uZXh1cy5vcmNoZXN0cmF0b3IudjEuUXVlcnlSZXF1ZXN0GiQubmV4dXMub3JjaGVzdHJhdG9yLnYxLlF1ZXJ5UmVzcG9uc2UiIZACAYLT5JMCGDoBKiITL29yY2hlc3RyYXRvci9xdWVyeWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations]);
+  fileDesc("CjBuZXh1cy9vcmNoZXN0cmF0b3IvdjEvb3JjaGVzdHJhdG9yX3NlcnZpY2UucHJvdG8SFW5leHVzLm9yY2hlc3RyYXRvci52MSJVCg9Qb3B1bGF0ZVJlcXVlc3QSKAoJZG9jdW1lbnRzGAEgAygJQhW6SBKSAQ8IARDoByIIcgYQARiAgEASGAoGc291cmNlGAIgASgJQgi6SAVyAxiAECJLChBQb3B1bGF0ZVJlc3BvbnNlEhQKDGRvY3VtZW50X2lkcxgBIAMoCRIOCgZzdG9yZWQYAiABKA0SEQoJdW5jaGFuZ2VkGAMgASgNIkQKDFF1ZXJ5UmVxdWVzdBIcCghxdWVzdGlvbhgBIAEoCUIKukgHcgUQARiAQBIWCgVsaW1pdBgCIAEoDUIHukgEKgIYFCKlAQoIQ2l0YXRpb24SDgoGbnVtYmVyGAEgASgNEhMKC2RvY3VtZW50X2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEgwKBHRleHQYBCABKAkSDgoGc291cmNlGAUgASgJEg0KBXNjb3JlGAYgASgBEhIKCnBhc3NhZ2VfaWQYByABKAkSDgoGb2Zmc2V0GAggASgNEhQKDGNvbnRlbnRfaGFzaBgJIAEoCSKIAQoNUXVlcnlSZXNwb25zZRIOCgZhbnN3ZXIYASABKAkSMwoGb3JpZ2luGAIgASgOMiMubmV4dXMub3JjaGVzdHJhdG9yLnYxLkFuc3dlck9yaWdpbhIyCgljaXRhdGlvbnMYAyADKAsyHy5uZXh1cy5vcmNoZXN0cmF0b3IudjEuQ2l0YXRpb24qgAEKDEFuc3dlck9yaWdpbhIdChlBTlNXRVJfT1JJR0lOX1VOU1BFQ0lGSUVEEAASGwoXQU5TV0VSX09SSUdJTl9OT1RfRk9VTkQQARIbChdBTlNXRVJfT1JJR0lOX0VYVFJBQ1RFRBACEhcKE0FOU1dFUl9PUklHSU5fTU9ERUwQAzKQAgoTT3JjaGVzdHJhdG9yU2VydmljZRKBAQoIUG9wdWxhdGUSJi5uZXh1cy5vcmNoZXN0cmF0b3IudjEuUG9wdWxhdGVSZXF1ZXN0GicubmV4dXMub3JjaGVzdHJhdG9yLnYxLlBvcHVsYXRlUmVzcG9uc2UiJJACAoLT5JMCGzoBKiIWL29yY2hlc3RyYXRvci9wb3B1bGF0ZRJ1CgVRdWVyeRIjLm5leHVzLm9yY2hlc3RyYXRvci52MS5RdWVyeVJlcXVlc3QaJC5uZXh1cy5vcmNoZXN0cmF0b3IudjEuUXVlcnlSZXNwb25zZSIhkAIBgtPkkwIYOgEqIhMvb3JjaGVzdHJhdG9yL3F1ZXJ5YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations]);
 
 /**
  * Documents to know.
@@ -152,6 +152,27 @@ export type Citation = Message<"nexus.orchestrator.v1.Citation"> & {
    * @generated from field: double score = 6;
    */
   score: number;
+
+  /**
+   * The id of the passage: stable as long as the document's text does not change.
+   *
+   * @generated from field: string passage_id = 7;
+   */
+  passageId: string;
+
+  /**
+   * Offset of the passage in the document, in UTF-16 code units.
+   *
+   * @generated from field: uint32 offset = 8;
+   */
+  offset: number;
+
+  /**
+   * SHA-256 of the text of the passage, in hex: tells later whether the document still says it.
+   *
+   * @generated from field: string content_hash = 9;
+   */
+  contentHash: string;
 };
 
 /**
