@@ -30,14 +30,13 @@ interface Table {
 
 /**
  * Watches every service of PetShop through its normal period with a budget of one false alarm per service-week, then through each
- * labelled incident: alarms where nothing is wrong, and incidents that any service's alarm tells.
+ * labelled incident. The figure is the alarms where nothing is wrong; that incidents are told only shows that the watch is not
+ * deaf, since they were recorded at another time than the normal period.
  */
 export async function normalOperation(print: (line: string) => void): Promise<Record<string, number>> {
   const texts = await readArchive(dataFile('petshop/petshop.tar.gz', source))
   let alarms = 0
   let weeks = 0
-  let told = 0
-  let incidents = 0
   print(`alarms on PetShop, budget ${budgetPerWeek} per service-week:`)
   for (const [file, text] of [...texts].filter(([name]) => name.endsWith('/noissue/metrics.csv')).sort()) {
     const folder = path.posix.dirname(path.posix.dirname(file))
@@ -48,16 +47,13 @@ export async function normalOperation(print: (line: string) => void): Promise<Re
       .map(([, issue]) => tellsIncident(normal, tableOf(issue)))
     alarms += quiet.alarms
     weeks += quiet.weeks
-    told += labelled.filter(Boolean).length
-    incidents += labelled.length
     print(
       `  ${path.posix.basename(folder)}: ${quiet.alarms} alarms in ${quiet.weeks.toFixed(1)} service-weeks of ` +
-        `normal operation; ${labelled.filter(Boolean).length} of ${labelled.length} incidents told`,
+        `normal operation; ${labelled.filter(Boolean).length} of ${labelled.length} incidents told (recorded months apart from it)`,
     )
   }
   return {
     petshop_false_alarms_per_service_week: weeks > 0 ? alarms / weeks : 0,
-    petshop_incidents_told: incidents > 0 ? told / incidents : 0,
   }
 }
 
