@@ -194,7 +194,7 @@ function nested(draw: Draw): Drawn {
   const work = { ...own, medianMs: own.medianMs * factorFor(draw, between(random, [0.14, 0.18])) }
   let spec = withService(mesh, callee, { work, workers: fewWorkers, maxQueue: 200 })
   spec = withCallsTo(spec, caller, { attempts: 3, backoffMs: 20 })
-  spec = withCallsTo(spec, callee, { perTryTimeoutMs: 6 * work.medianMs })
+  spec = withCallsTo(spec, callee, { perTryTimeoutMs: 6 * medianOfTree(spec, callee) })
   const errors = fault(draw, { errorShare: between(random, [0.42, 0.52]) })
   const spell = fault(draw, { slowFactor: 8, fromMs: actMs + 35_000, untilMs: actMs + 43_000 })
   return { spec: withFaults(spec, errors, spell), rootCause: callee }

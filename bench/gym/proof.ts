@@ -22,9 +22,12 @@ const trialPlan: RolloutPlan = {
 export function proverOf(prover: Prover) {
   const known = new Map<string, ProofOutcome>()
   return async (world: World, intervention: Intervention): Promise<readonly ProofOutcome[]> => {
-    const plan = planOf(world.spec, intervention)
+    const asItIs = new Set(obligationsOf(planOf(world.spec)).map(({ smt }) => smt))
     const obligations = [
-      ...obligationsOf(plan).filter(({ property }) => property !== 'deadline'),
+      ...obligationsOf(planOf(world.spec, intervention)).filter(
+        // Time-outs that the change does not touch are as they were before it, right or wrong.
+        ({ property, smt }) => property !== 'timeout inversion' || !asItIs.has(smt),
+      ),
       ...obligationsOf({ services: [], edges: [], entries: [], rollout: trialPlan }),
     ]
     const fresh = obligations.filter(({ smt }) => !known.has(smt))
@@ -39,11 +42,12 @@ export function proverOf(prover: Prover) {
 
 const proofTimeoutMs = 60_000
 
-function planOf(spec: MeshSpec, { edge, policy }: Intervention): MeshPlan {
+function planOf(spec: MeshSpec, intervention?: Intervention): MeshPlan {
   const edges = spec.services.flatMap(({ name, calls }) =>
     (calls ?? []).flat().map((call): CallPlan => {
-      const isChanged = name === edge.caller && call.to === edge.callee
-      return { from: name, to: call.to, ...policyOf(isChanged ? { ...call, ...policy } : call) }
+      const isChanged = name === intervention?.edge.caller && call.to === intervention.edge.callee
+      const policy = isChanged ? { ...call, ...intervention.policy } : call
+      return { from: name, to: call.to, ...policyOf(policy) }
     }),
   )
   return {

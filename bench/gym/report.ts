@@ -82,7 +82,7 @@ export function figuresOf(rows: readonly Row[], alarms: AlarmCount): Record<stri
     root_cause_right: shareOf(attributed, ({ world, play }) => play.culprit === world.rootCause),
     good_rollouts: goodRollouts.length,
     told_in_30_s: shareOf(troubled, (row) => row.isTold),
-    false_alarms_per_service_week: alarms.alarms / alarms.serviceWeeks,
+    false_alarms_per_service_week: alarms.alarms === 0 ? 0 : alarms.alarms / alarms.serviceWeeks,
   }
   return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)]))
 }
