@@ -174,6 +174,14 @@ test('rows that follow each other in time count for less', () => {
   assert.match(reasonOf({ ...input, lags: -1 }), /^lags is -1/)
 })
 
+test('too few blocks, or an arm in one stretch of time only, are refused', () => {
+  const input = make({ seed: 19 })
+  const blocks = (count: number) => input.covariates.map((_, row) => Math.floor((row * count) / 200))
+  assert.match(reasonOf({ ...input, blocks: blocks(4) }), /^the rows are 4 blocks/)
+  const early = input.covariates.map((_, row) => row < 30)
+  assert.match(reasonOf({ ...input, blocks: blocks(20), treatment: early }), /single stretch of time/)
+})
+
 test('where the arms overlap too little, the effect is told for the rows that do, or not at all', () => {
   const random = seededRandom(12)
   const covariates = Array.from({ length: 1500 }, () => [normalVariate(random)])

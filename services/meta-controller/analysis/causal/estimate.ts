@@ -4,6 +4,7 @@ import { averaged, crossFit, meanScores, type Nuisances, type Scores, scoresOf }
 import { boosting } from './boosting.ts'
 import { assignment, controlOutcomes, unobservedCause } from './confounding.ts'
 import { exponential } from './exponential.ts'
+import { blockFolds } from './folds.ts'
 import { type Interval, intervalAround, standardErrorOfMean } from './interval.ts'
 import { kernelRidge } from './kernel.ts'
 import type { Learner } from './learner.ts'
@@ -15,6 +16,7 @@ import {
   dependenceOf,
   type EffectInput,
   leastRows,
+  leastRowsOfArm,
   part,
   type Refused,
   refuse,
@@ -59,6 +61,8 @@ export const learnersOf = {
 } as const satisfies Record<Effort, readonly Learner[]>
 
 const folds = 5
+/** Fewer blocks than these say nothing of how much blocks differ. */
+const leastBlocks = 10
 /** Divisions into folds over which estimates are averaged. */
 const divisions = 4
 const refitsOf = { fast: 40, full: 100 } as const
@@ -116,16 +120,42 @@ export function fitWithOverlap(
   random: Random,
 ): Fitted | Refused {
   const all = Array.from(whole.y.keys())
+  const unfit = divisionProblem(whole)
+  if (unfit !== undefined) return refuse(unfit)
   const first = fit(whole, learners, random)
   const problem = overlapProblem(first.overlap)
   if (problem === undefined) return { ...first, kept: all }
   const kept = trimmedRows(first.nuisances.propensity)
   if (kept.length < leastRows) return refuse(`${problem}, and too few rows remain without those`)
-  const again = fit(part(whole, kept), learners, random)
+  const trimmed = part(whole, kept)
+  const left = divisionProblem(trimmed)
+  if (left !== undefined) return refuse(`${problem}; without the rows of least overlap: ${left}`)
+  const again = fit(trimmed, learners, random)
   const still = overlapProblem(again.overlap)
   return still === undefined
     ? { ...again, kept }
     : refuse(`${problem}; without the rows of least overlap ${still}`)
+}
+
+/** Why models of both arms cannot be learnt from each division into folds. */
+function divisionProblem(sample: Sample): string | undefined {
+  const { treated } = sample
+  const blocks = blocksOf(sample)
+  if (blocks !== undefined && new Set(blocks).size < leastBlocks)
+    return `the rows are ${new Set(blocks).size} blocks: at least ${leastBlocks} are needed`
+  const places = blocks === undefined ? treated.keys() : blockFolds(blocks, folds)
+  const of = [new Set<number>(), new Set<number>()]
+  const counts = [0, 0]
+  let row = 0
+  for (const place of places) {
+    const arm = treated[row++]!
+    of[arm]!.add(place)
+    counts[arm]!++
+  }
+  if (Math.min(...counts) < leastRowsOfArm)
+    return `${counts[1]} rows were treated and ${counts[0]} were not: too few of one kind`
+  if (Math.min(...of.map((one) => one.size)) < 2) return 'one of the arms is in a single stretch of time only'
+  return undefined
 }
 
 function fit(sample: Sample, learners: readonly Learner[], random: Random) {

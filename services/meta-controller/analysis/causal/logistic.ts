@@ -27,7 +27,7 @@ export function fitPropensity(
 ): Model {
   let count = 0
   for (const one of treated) count += one
-  const share = count / treated.length
+  const share = treated.length === 0 ? 0.5 : count / treated.length
   if (x.columns === 0 || count === 0 || count === treated.length) return constantModel(share)
   const scaling = scalingOf(x)
   const z = withColumn(scaled(x, scaling), new Float64Array(x.rows).fill(1))
