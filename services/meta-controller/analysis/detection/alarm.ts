@@ -24,7 +24,10 @@ export interface Rest {
   readonly share: number
 }
 
-/** One alarm, then silence for the rest period, so that one incident is told once. */
+/**
+ * One alarm, then silence for the rest period, so that one incident is told once.
+ * Example: threshold 3, rest of 2 slots: of the scores 0, 3, 9, 9, 3 the second and the fifth are alarms.
+ */
 export class AlarmPolicy {
   readonly #threshold: number
   readonly #rest: Rest

@@ -21,7 +21,8 @@ const leastSlots = 30
 /**
  * A stream of counts (errors of requests, requests in seconds): each new slot, and the sums of the last 4 and 16, against the
  * rate of the slots before those, by the gamma-Poisson tail with the dispersion that earlier sums of that length had; the
- * smallest probability times three. pValue 1 during the first 30 usable slots.
+ * smallest probability times three, but no rarer than such probabilities have been before. pValue 1 during the first 30 usable slots.
+ * Example: no errors in 500 slots of 100 requests, then 20 errors in one: pValue below 1e-9.
  */
 export class CountWatch {
   readonly #direction: Direction

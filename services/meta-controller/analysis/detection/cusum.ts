@@ -9,6 +9,7 @@ const largestStep = 6
 /**
  * Leaky CUSUM (Page 1954, with exponential forgetting): how long and how far values have stayed on one side of the median of
  * the last 2,000, in robust standard deviations; upwards or downwards, whichever is more. 0 for a constant series.
+ * Example: after four times 1, a 100 scores 5.5: six deviations at most, less the allowance.
  */
 export function createCusum(): Detector {
   const window = new SortedWindow(memory)

@@ -84,6 +84,7 @@ test('leaving the range scores by the range seen', () => {
 })
 
 test('staying on one side of the median adds up', () => {
+  assert.equal(scoresOf(createCusum(), [1, 1, 1, 1, 100]).at(-1), 5.5)
   const random = seededRandom(2)
   const values = Array.from({ length: 600 }, (_, index) => normalVariate(random) + (index >= 500 ? 1.5 : 0))
   const scores = scoresOf(createCusum(), values)

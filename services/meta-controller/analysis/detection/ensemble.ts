@@ -71,7 +71,7 @@ const largest = 1e150
 
 /**
  * The weighted sum over the calibrated members: unlike detectors add up once they speak of probabilities. Values beyond 1e150
- * either way count as 1e150.
+ * either way count as 1e150. Example: after 800 times 3, a 4 scores above 3.
  */
 export function createEnsemble(members: readonly Member[]): Detector {
   const detectors = members.map(({ create }) => calibrated(create()))

@@ -14,7 +14,8 @@ interface Hypothesis {
 /**
  * Relative entropy (Wang et al., "Statistical techniques for online anomaly detection in data centers", 2011): the
  * histogram of the last 52 values, over the range seen so far, against each histogram accepted before. 1 when none fits, or
- * when the one that fits has been seen once only; else 0.
+ * when the one that fits has been seen once only; else 0. 0 too until 52 values have come and while all are equal.
+ * Example: 400 values of one uniform distribution score 0 at the end; soon after their level has moved by twice its width the score is 1.
  */
 export function createRelativeEntropy(): Detector {
   return new RelativeEntropy()

@@ -54,6 +54,7 @@ const restMs = 3_600_000
 /**
  * Watches the metrics of one service as they come, slot by slot, and raises at most `budgetPerWeek` alarms a week while
  * nothing is wrong. The budget sets the probability, the detectors set the p-values; nothing is a threshold on a metric.
+ * Example: slots of a minute with 50 requests and 1 % errors; when a tenth fails, an alarm with `errors` first within ten slots.
  */
 export function createServiceWatch(options: WatchOptions): ServiceWatch {
   const { budgetPerWeek, slotMs, metrics } = options
