@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, type TestContext, test } from 'node:test'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
+import { trace } from '@opentelemetry/api'
+import { Registry } from 'prom-client'
+import { KnowledgeRetrieverService } from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
 import { systemClock } from '../platform/clock.ts'
 import { eventually } from '../platform/eventually.testing.ts'
-import { freePorts } from '../platform/testing.ts'
+import { freePorts, keepingLog, startTestServer } from '../platform/testing.ts'
 import type { OfferedDocument } from './documents.ts'
 import { openNeo4jStore } from './graph.neo4j.ts'
 import { Knowledge } from './knowledge.ts'
+import { start } from './main.ts'
 import { startTestNeo4j, type TestNeo4j, withoutNeo4j } from './neo4j.testing.ts'
 import { openDocumentStore } from './open.ts'
 import { storeContract } from './store.contract.ts'
@@ -13,7 +18,7 @@ import { DocumentStoreError, StoreUnavailableError } from './store.ts'
 
 /** What an operation may take at most while the server is down or hangs. */
 const boundMs = 12_000
-const leastPerSecond = 200
+const leastPerSecond = 50
 
 let server: TestNeo4j
 
@@ -113,6 +118,47 @@ describe('knowledge in a Neo4j that fails', withServer, () => {
     await server.empty()
     await assert.rejects(knowledge.retrieve('tin', 1), /holds no knowledge any more/)
     await refusedInTime(knowledge.put([document('b', 'Zinc.')]))
+  })
+})
+
+describe('the service over a Neo4j', withServer, () => {
+  beforeEach(() => server.empty())
+
+  test('answers unavailable, with where and why and without the password, and then goes on by itself', async (t) => {
+    const { log, lines } = keepingLog()
+    const service = await start({
+      env: { NEXUS_GRAPH_URL: server.url },
+      log,
+      registry: new Registry(),
+      tracer: trace.getTracer('test'),
+      clock: systemClock,
+      transport: () => assert.fail('it calls nobody'),
+      signal: new AbortController().signal,
+    })
+    const served = await startTestServer(service.mounted)
+    t.after(async () => {
+      await served.close()
+      await service.close()
+    })
+    const client = createClient(KnowledgeRetrieverService, served.transport)
+    await client.putDocuments({ documents: [{ id: 'a', text: 'Tin is a metal.' }] })
+    await server.stop('SIGKILL')
+    const isTold = (error: unknown) => {
+      const { code, rawMessage } = ConnectError.from(error)
+      assert.equal(code, Code.Unavailable)
+      assert.match(
+        rawMessage,
+        new RegExp(`in bolt://127.0.0.1:${server.port} is not available: .*ECONNREFUSED`),
+      )
+      return true
+    }
+    await assert.rejects(client.retrieve({ question: 'tin' }), isTold)
+    await assert.rejects(client.putDocuments({ documents: [{ text: 'Zinc.' }] }), isTold)
+    await server.start()
+    const found = () => client.retrieve({ question: 'tin' }).catch(() => undefined)
+    assert.equal((await eventually('it answers again', found)).passages[0]?.documentId, 'a')
+    assert.doesNotMatch(JSON.stringify(lines), new RegExp(server.password))
+    assert.ok(lines.some(({ event }) => event === 'knowledge_store_unavailable'))
   })
 })
 

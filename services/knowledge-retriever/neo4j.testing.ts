@@ -136,7 +136,7 @@ async function queryAs(
   parameters: Record<string, unknown>,
   database = 'neo4j',
 ): Promise<Record<string, unknown>[]> {
-  const options = { disableLosslessIntegers: true, connectionTimeout: 1_000 }
+  const options = { disableLosslessIntegers: true, connectionTimeout: 1_000, maxTransactionRetryTime: 0 }
   const driver = neo4j.driver(uri, neo4j.auth.basic('neo4j', password), options)
   try {
     const { records } = await driver.executeQuery(cypher, parameters, { database })
