@@ -11,6 +11,12 @@ export interface PathEnd {
   readonly previous: PathEnd | undefined
 }
 
+/** An end in the beam, with what is reached along its path. */
+interface BeamEnd extends PathEnd {
+  readonly reached: Reached
+  readonly previous: BeamEnd | undefined
+}
+
 /** How a path came from a passage to the next. */
 export const byTitle = 0
 export const byMention = 1
@@ -59,13 +65,14 @@ const stepDecay = 0.8
 const kindFactors = [1, 0.45, 0.55] as const
 const askedFactor = 0.5
 const minTitleRelevance = 0.1
-/** An entity that more passages than this mention (or a hundredth of all) leads to those only that it titles. */
-const minHubPassages = 60
+/** An entity that more passages than this mention leads to those only that it titles. */
+export const maxNamedPassages = 60
 
 /** The beam that is carried from step to step, and what it has reached. */
 interface Search extends BeamParts {
-  readonly reached: Map<number, Reached>
-  readonly hubPassages: number
+  readonly reached: Reached[]
+  /** By the passage's ordinal. */
+  readonly byOrdinal: (Reached | undefined)[]
   readonly maxRarity: number
 }
 
@@ -73,30 +80,33 @@ interface Search extends BeamParts {
  * Follows the entities from the best passages to others, two steps far, keeping the best few ends at each. A step counts
  * by how well the sentence that names the entity answers to the question, and by what the next passage adds.
  */
-export function searchPaths(parts: BeamParts, starts: readonly PathEnd[]): Map<number, Reached> {
+export function searchPaths(parts: BeamParts, starts: readonly PathEnd[]): Reached[] {
   const total = parts.graph.counts.passages
   const search: Search = {
     ...parts,
-    reached: new Map(),
-    hubPassages: Math.max(minHubPassages, total / 100),
+    reached: [],
+    byOrdinal: new Array<Reached | undefined>(parts.graph.capacity),
+
     maxRarity: Math.log(1 + total),
   }
-  let ends: readonly PathEnd[] = starts.slice(0, beamWidth)
+  let ends = starts
+    .slice(0, beamWidth)
+    .map((end): BeamEnd => ({ ...end, previous: undefined, reached: reachedAt(search, end.passage) }))
   for (let hop = 1; hop <= maxHops; hop += 1) {
-    const next = new Map<number, PathEnd>()
+    const next = new Map<Reached, BeamEnd>()
     for (const end of ends) stepFrom(search, end, hop, next)
     ends = bestEnds(next.values())
   }
-  return search.reached
+  return search.reached.filter(({ chain }) => chain > 0)
 }
 
-function stepFrom(search: Search, end: PathEnd, hop: number, next: Map<number, PathEnd>): void {
+function stepFrom(search: Search, end: BeamEnd, hop: number, next: Map<Reached, BeamEnd>): void {
   const { mentions } = end.passage
   for (let at = 0; at < mentions.length; at += mentionSize) {
     const joint = jointOf(search, end, mentions, at)
     const { passages, titled } = joint.entity
     if (passages.length < 2) continue
-    const onlyTitled = passages.length > search.hubPassages || (joint.isAsked && !joint.isOwnTitle)
+    const onlyTitled = passages.length > maxNamedPassages || (joint.isAsked && !joint.isOwnTitle)
     for (const edge of onlyTitled ? titled : passages) step(search, end, joint, edge, hop, next)
   }
 }
@@ -126,13 +136,13 @@ function jointOf(search: Search, end: PathEnd, mentions: Int32Array, at: number)
 
 function step(
   search: Search,
-  end: PathEnd,
+  end: BeamEnd,
   joint: Joint,
   edge: number,
   hop: number,
-  next: Map<number, PathEnd>,
+  next: Map<Reached, BeamEnd>,
 ): void {
-  const { graph, words } = search
+  const { words } = search
   const ordinal = passageOf(edge)
   if (isOn(end, ordinal)) return
   const mask = words.masks[ordinal] as number
@@ -141,23 +151,31 @@ function step(
   const weight = mentionWeights[kindOf(edge)] as number
   const score =
     joint.factor * kindFactors[kind] * (0.4 + 0.6 * weight) * (0.45 + 0.9 * joint.relevance + 1.4 * gain)
-  const passage = graph.passage(ordinal)
-  const reached = reachedAt(search.reached, passage)
+  const reached = search.byOrdinal[ordinal] ?? reachedAt(search, search.graph.passage(ordinal))
   reached.steps += 1
-  reached.byKind[kind] = Math.max(reached.byKind[kind], score)
-  if (isBetter(score, end, joint.entity, reached)) {
-    const { relevance, entity } = joint
-    Object.assign(reached, { path: score, from: end, via: entity, hops: hop, relevance, gain })
+  if (score > reached.byKind[kind]) reached.byKind[kind] = score
+  if (score >= reached.path && isBetter(score, end, joint.entity, reached)) {
+    reached.path = score
+    reached.from = end
+    reached.via = joint.entity
+    reached.hops = hop
+    reached.relevance = joint.relevance
+    reached.gain = gain
   }
   const union = end.mask | mask
-  credit(search, end, reached, score, words.share(union))
-  const known = next.get(ordinal)
+  const coverage = words.share(union)
+  const value = score * (0.3 + coverage)
+  raise(reached, value, coverage)
+  // Every passage on a chain gets the chain's value, so that a start is known by where it leads.
+  for (let at: BeamEnd | undefined = end; at !== undefined; at = at.previous)
+    raise(at.reached, value, coverage)
+  const known = next.get(reached)
   if (
     known === undefined ||
     score > known.score ||
     (score === known.score && precedes(end, known.previous))
   ) {
-    next.set(ordinal, { passage, score, mask: union, previous: end })
+    next.set(reached, { passage: reached.passage, score, mask: union, previous: end, reached })
   }
 }
 
@@ -168,38 +186,29 @@ function isOn(end: PathEnd, ordinal: number): boolean {
   return false
 }
 
-/** Every passage on a chain gets the chain's value, so that a start is known by where it leads. */
-function credit(search: Search, end: PathEnd, reached: Reached, score: number, coverage: number): void {
-  const value = score * (0.3 + coverage)
-  raise(reached, value, coverage)
-  for (let at: PathEnd | undefined = end; at !== undefined; at = at.previous) {
-    raise(reachedAt(search.reached, at.passage), value, coverage)
-  }
-}
-
 function raise(reached: Reached, value: number, coverage: number): void {
   if (value < reached.chain) return
   reached.chainCoverage = value > reached.chain ? coverage : Math.max(coverage, reached.chainCoverage)
   reached.chain = value
 }
 
-function reachedAt(reached: Map<number, Reached>, passage: PassageNode): Reached {
-  let found = reached.get(passage.ordinal)
-  if (found === undefined) {
-    found = {
-      passage,
-      path: 0,
-      byKind: [0, 0, 0],
-      from: undefined,
-      via: undefined,
-      hops: 0,
-      relevance: 0,
-      gain: 0,
-      steps: 0,
-      chain: 0,
-      chainCoverage: 0,
-    }
-    reached.set(passage.ordinal, found)
+function reachedAt({ reached, byOrdinal }: Search, passage: PassageNode): Reached {
+  const found: Reached = byOrdinal[passage.ordinal] ?? {
+    passage,
+    path: 0,
+    byKind: [0, 0, 0],
+    from: undefined,
+    via: undefined,
+    hops: 0,
+    relevance: 0,
+    gain: 0,
+    steps: 0,
+    chain: 0,
+    chainCoverage: 0,
+  }
+  if (byOrdinal[passage.ordinal] === undefined) {
+    byOrdinal[passage.ordinal] = found
+    reached.push(found)
   }
   return found
 }
@@ -215,13 +224,13 @@ function precedes(left: PathEnd, right: PathEnd | undefined): boolean {
   return right !== undefined && left.passage.id < right.passage.id
 }
 
-function bestEnds(ends: Iterable<PathEnd>): PathEnd[] {
-  const best: PathEnd[] = []
+function bestEnds(ends: Iterable<BeamEnd>): BeamEnd[] {
+  const best: BeamEnd[] = []
   for (const end of ends) {
     const last = best.at(-1)
     if (best.length >= beamWidth && last !== undefined && !isBefore(end, last)) continue
     let at = best.length
-    while (at > 0 && isBefore(end, best[at - 1] as PathEnd)) at -= 1
+    while (at > 0 && isBefore(end, best[at - 1] as BeamEnd)) at -= 1
     best.splice(at, 0, end)
     if (best.length > beamWidth) best.pop()
   }

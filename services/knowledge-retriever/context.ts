@@ -1,3 +1,4 @@
+import { maxNamedPassages } from './beam.ts'
 import type { WordScores } from './bm25.ts'
 import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import type { Candidate } from './features.ts'
@@ -23,7 +24,6 @@ export interface Context {
   readonly otherLinks: Float32Array
 }
 
-const minHubPassages = 60
 const maxAskedBits = 31
 
 /** Looks at how the candidates are joined. */
@@ -57,9 +57,8 @@ export function contextOf(search: Search, candidates: readonly Candidate[]): Con
       context.askedTitles[place] = (context.askedTitles[place] as number) | (1 << bit)
     }
   })
-  const hubPassages = Math.max(minHubPassages, search.total / 100)
   candidates.forEach((candidate, place) => {
-    joinFrom(search, context, candidate, place, places, hubPassages)
+    joinFrom(search, context, candidate, place, places)
   })
   return context
 }
@@ -77,7 +76,6 @@ function joinFrom(
   { passage }: Candidate,
   place: number,
   places: ReadonlyMap<number, number>,
-  hubPassages: number,
 ): void {
   const { graph, words } = search
   const sentences = words.sentences(passage)
@@ -95,7 +93,7 @@ function joinFrom(
       (0.35 + (0.65 * graph.rarityOf(entity.passages.length)) / search.maxRarity) *
       (0.4 + 0.6 * (mentionWeights[mentions[at + 1] as number] as number)) *
       (0.45 + 0.9 * relevance)
-    const isHub = entity.passages.length > hubPassages
+    const isHub = entity.passages.length > maxNamedPassages
     for (const edge of isHub ? entity.titled : entity.passages) {
       const other = places.get(passageOf(edge))
       if (other === undefined || other === place) continue

@@ -5,7 +5,7 @@ import { Gazetteer } from './gazetteer.ts'
 import { findMentions } from './mentions.ts'
 import { MergedNames } from './merged-names.ts'
 import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
-import { type DocumentImage, type GraphImage, packImage, unpackImage } from './snapshot.ts'
+import { type DocumentImage, packImage, unpackImage } from './snapshot.ts'
 import { codeOf, marksIn, noStem, ordinalOf, Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** A passage, which is a node of the graph. */
@@ -142,7 +142,9 @@ export class KnowledgeGraph {
     const graph = new KnowledgeGraph()
     const image = unpackImage(bytes)
     for (const [alias, name] of image.merged) graph.#merge(alias, name, new Set(), new Set())
-    for (const document of image.documents) graph.#restore(document, image)
+    const words = image.words.map((word) => graph.vocabulary.take(word))
+    for (const document of image.documents) graph.#restore(document, words, image.names)
+    for (const word of words) graph.vocabulary.release(word)
     return graph
   }
 
@@ -167,13 +169,17 @@ export class KnowledgeGraph {
     }
   }
 
-  #restore({ document, titleNames, titleWords, passages }: DocumentImage, image: GraphImage): void {
+  #restore(
+    { document, titleNames, titleWords, passages }: DocumentImage,
+    wordIds: readonly number[],
+    names: readonly EntityKey[],
+  ): void {
     const turned = new Set<EntityKey>()
     const renumbered = (codes: WordCodes) =>
-      codes.map((code) => codeOf(this.vocabulary.take(image.words[wordIn(code)] as string), marksIn(code)))
+      codes.map((code) => codeOf(this.vocabulary.takeAgain(wordIds[wordIn(code)] as number), marksIn(code)))
     const nodes = passages.map(({ offset, length, words, spans, mentions }, index) => {
       const text = document.text.slice(offset, offset + length)
-      const spanKeys = Array.from(spans, (name) => image.names[name] as EntityKey)
+      const spanKeys = Array.from(spans, (name) => names[name] as EntityKey)
       const passage = { id: passageId(document, index), document, text, offset, titleNames, spans: spanKeys }
       const node = this.#addPassage(
         { ...passage, words: renumbered(words), titleWords: renumbered(titleWords) },
@@ -181,7 +187,7 @@ export class KnowledgeGraph {
       )
       node.mentions = mentions.map((number, at) =>
         at % mentionSize === 0
-          ? this.entities.link(image.names[number] as EntityKey, node.ordinal, mentions[at + 1] as number)
+          ? this.entities.link(names[number] as EntityKey, node.ordinal, mentions[at + 1] as number)
           : number,
       )
       return node

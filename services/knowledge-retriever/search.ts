@@ -68,10 +68,9 @@ export class Search {
       beamStarts,
     )
     this.leadMask = starts.length === 0 ? 0 : (this.words.masks[starts[0] as number] as number)
-    this.#reached = searchPaths(
-      { graph, words: this.words, asked: this.askedNumbers },
-      this.#pathStarts(starts),
-    )
+    const parts = { graph, words: this.words, asked: this.askedNumbers }
+    const reached = searchPaths(parts, this.#pathStarts(starts))
+    this.#reached = new Map(reached.map((each) => [each.passage.ordinal, each]))
     const byWalk = this.#best(
       this.walk.touched,
       (ordinal) => this.walk.passages[ordinal] as number,
@@ -98,6 +97,7 @@ export class Search {
     const known = this.#direct[ordinal] as number
     if (known >= 0) return known
     const { words } = this
+    if (words.masks[ordinal] === 0 && !this.#titledBy.has(ordinal)) return 0
     const titleShare = words.share(words.maskOf(this.graph.passage(ordinal).titleWords))
     const direct =
       (0.5 * (words.scores[ordinal] as number)) / (words.best || 1) +

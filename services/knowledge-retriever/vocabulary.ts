@@ -73,6 +73,12 @@ export class Vocabulary {
     return id
   }
 
+  /** Uses a word once more that is in use. */
+  takeAgain(id: number): number {
+    this.#uses[id] = (this.#uses[id] as number) + 1
+    return id
+  }
+
   /** Takes back one use of a word, which ends with the last; its stem's postings must have been taken back before. */
   release(id: number): void {
     const uses = (this.#uses[id] as number) - 1
