@@ -14,7 +14,7 @@ export interface Material {
 export interface Choice {
   readonly weights: readonly number[]
   readonly threshold: number
-  /** Standard score on the series it was made on. */
+  /** Standard score on the series it was made on, averaged with that of the neighbouring thresholds. */
   readonly score: number
 }
 
@@ -47,13 +47,13 @@ export function categoriesOf(corpus: readonly Series[]): ReadonlyMap<string, num
 }
 
 /**
- * Greedy forward selection: half a unit of weight at a time to the member that raises the standard score at its best
+ * Greedy weighting: from equal weights, half a unit at a time to the member that raises the standard score at its best
  * threshold most; the best stage of the way counts. Uses the given series only.
  */
 export function choose(material: Material, series: readonly number[]): Choice {
   const count = material.apart.length
-  let weights = new Array<number>(count).fill(0)
-  let best: Choice = { weights, threshold: Number.POSITIVE_INFINITY, score: 0 }
+  let weights = new Array<number>(count).fill(weightStep)
+  let best = bestThreshold(material, series, weights)
   for (let addition = 0; addition < additions; addition++) {
     const tried = weights.map((_, member) => {
       const next = weights.map((weight, each) => (each === member ? weight + weightStep : weight))
@@ -66,7 +66,7 @@ export function choose(material: Material, series: readonly number[]): Choice {
   return best
 }
 
-/** The threshold that is best for those weights on those series. */
+/** The threshold that is best for those weights on those series, by the mean of its score and its neighbours': plateaus, not peaks. */
 export function bestThreshold(
   material: Material,
   series: readonly number[],
@@ -74,13 +74,15 @@ export function bestThreshold(
 ): Choice {
   const sums = new Map(series.map((index) => [index, weightedSum(material, index, weights)]))
   const lowest = quantileAcross([...sums.values()])
-  let best: Choice = { weights, threshold: Number.POSITIVE_INFINITY, score: Number.NEGATIVE_INFINITY }
-  for (let step = 0; step < thresholdSteps; step++) {
-    const threshold = lowest * thresholdRatio ** step
-    const score = normalized(tallyAt(material, sums, threshold, standard))
-    if (score > best.score) best = { weights, threshold, score }
-  }
-  return best
+  const scores = Array.from({ length: thresholdSteps }, (_, step) =>
+    normalized(tallyAt(material, sums, lowest * thresholdRatio ** step, standard)),
+  )
+  const smooth = scores.map((score, step) => {
+    const around = [scores[step - 1] ?? score, score, score, scores[step + 1] ?? score]
+    return around.reduce((sum, each) => sum + each, 0) / around.length
+  })
+  const step = smooth.indexOf(Math.max(...smooth))
+  return { weights, threshold: lowest * thresholdRatio ** step, score: smooth[step]! }
 }
 
 function quantileAcross(sums: readonly Float64Array[]): number {
