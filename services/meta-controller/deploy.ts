@@ -51,6 +51,7 @@ const watchTimeoutMs = 24 * 3600 * 1000
 const endingOf: Partial<Record<DeploymentState, DeploymentResult['ending']>> = {
   [DeploymentState.PROMOTED]: 'promoted',
   [DeploymentState.ABORTED]: 'aborted',
+  [DeploymentState.RETRACTED]: 'aborted',
   [DeploymentState.INCONCLUSIVE]: 'inconclusive',
   [DeploymentState.FAILED]: 'failed',
 }

@@ -274,6 +274,7 @@ test('where policy does not permit the change any more, a warrant that is over e
   const { objective } = await toTheEnd(client, objectiveId)
   assert.equal(objective.state, StateCode.FAILED)
   assert.match(objective.reason, /^learn: the warrant is refused: it expired/)
+  assert.ok(world.effects.has(`retract:d-c-${objectiveId}-1`), 'stable is the version before again')
   assert.ok(world.effects.has(`revert:c-${objectiveId}-1`))
   assert.ok(!world.effects.has(`promote:c-${objectiveId}-1`))
 })

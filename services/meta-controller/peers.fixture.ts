@@ -192,7 +192,11 @@ function deployer(world: World, called: Called): MountedService {
   const deployments = new Map<string, ReturnType<typeof deploymentOf>>()
   return mount(DeployerService, {
     getDeployment: notMade,
-    retractDeployment: notMade,
+    retractDeployment: ({ deploymentId }) => {
+      called('retractDeployment')
+      world.effects.add(`retract:${deploymentId}`)
+      return {}
+    },
     listTargets: () => {
       called('listTargets')
       return { targets: [{ target: 'storefront', ready: true }] }

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect'
+import { type Deployment, DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
 import type { ObjectiveState } from './objective.ts'
 import { withRetry } from './retry.ts'
 import type { StageContext } from './stage.ts'
@@ -35,9 +36,14 @@ export async function setRight(
     problems.push(`the deployments could not be looked for: ${ConnectError.from(error).rawMessage}`)
     return []
   })
-  for (const deploymentId of deployments) {
+  for (const { id: deploymentId, state: deployed } of deployments) {
+    const putBack = { deploymentId, reason: short }
+    // What has won its canary has all the traffic; git did not take it, so the version before has to come back.
+    const isPromoted = deployed === DeploymentState.PROMOTED
     await attempt('traffic is back on stable', () =>
-      peers.deployer.abortDeployment({ deploymentId, reason: short }, { signal, timeoutMs }),
+      isPromoted
+        ? peers.deployer.retractDeployment(putBack, { signal, timeoutMs })
+        : peers.deployer.abortDeployment(putBack, { signal, timeoutMs }),
     )
   }
   if (state.wish.autonomy === 'propose') return problems
@@ -51,9 +57,9 @@ export async function setRight(
 async function deploymentsOf(
   changeId: string,
   context: Pick<StageContext, 'peers' | 'clock' | 'signal'>,
-): Promise<string[]> {
+): Promise<Pick<Deployment, 'id' | 'state'>[]> {
   const { peers, signal } = context
   const list = () => peers.deployer.listDeployments({ pageSize: 250 }, { signal, timeoutMs })
   const { deployments } = await withRetry(list, context)
-  return deployments.filter((one) => one.changeId === changeId).map((one) => one.id)
+  return deployments.filter((one) => one.changeId === changeId)
 }
