@@ -4,17 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Client, createClient, type Transport } from '@connectrpc/connect'
-import { trace } from '@opentelemetry/api'
-import { Registry } from 'prom-client'
+import { type Client, createClient } from '@connectrpc/connect'
 import { KnowledgeRetrieverService } from './gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
 import { AnswerOrigin, OrchestratorService } from './gen/nexus/orchestrator/v1/orchestrator_service_pb.ts'
-import { start as startRetriever } from './knowledge-retriever/main.ts'
-import { start as startModels } from './llm-adapter/main.ts'
-import { start as startOrchestrator } from './orchestrator/main.ts'
-import { systemClock } from './platform/clock.ts'
-import type { ServiceName, StartService } from './platform/service.ts'
-import { silentLog, startTestServer } from './platform/testing.ts'
+import { Closers } from './platform/closers.ts'
+import { silentLog } from './platform/testing.ts'
+import { openProcess, serve } from './serve.ts'
 
 // The memory and the voice together, as people use them: nothing is replaced.
 
@@ -25,37 +20,29 @@ interface Memory {
 
 async function startMemory(t: TestContext): Promise<Memory> {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-memory-'))
+  const closers = new Closers()
+  const ending = new AbortController()
+  t.after(async () => {
+    ending.abort()
+    await closers.close()
+    rmSync(folder, { recursive: true })
+  })
   const env = {
-    NEXUS_DATA: folder,
+    NEXUS_HOST: '127.0.0.1',
+    NEXUS_GRPC_PORT: '0',
+    NEXUS_METRICS_PORT: '0',
     NEXUS_GRAPH_URL: `sqlite:${path.join(folder, 'knowledge.sqlite')}`,
     NEXUS_CACHE_URL: 'memory:',
     NEXUS_JOURNAL_URL: `sqlite:${path.join(folder, 'journal.sqlite')}`,
   }
-  const transports = new Map<ServiceName, Transport>()
-  const ends: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true })]
-  t.after(async () => {
-    for (const end of ends.reverse()) await end()
-  })
-  const serve = async (start: StartService) => {
-    const service = await start({
-      env,
-      log: silentLog,
-      registry: new Registry(),
-      tracer: trace.getTracer('test'),
-      clock: systemClock,
-      transport: (peer) => transports.get(peer) ?? assert.fail(`${peer} is called`),
-      signal: new AbortController().signal,
-    })
-    ends.push(() => service.close())
-    const server = await startTestServer(service.mounted)
-    ends.push(() => server.close())
-    transports.set(service.name, server.transport)
-    return server.transport
+  const { settings } = openProcess(env)
+  const life = { signal: ending.signal, closers, end: () => {} }
+  const names = ['llm-adapter', 'knowledge-retriever', 'orchestrator'] as const
+  const { transport } = await serve(names, { env, settings, log: silentLog, life })
+  return {
+    voice: createClient(OrchestratorService, transport),
+    retriever: createClient(KnowledgeRetrieverService, transport),
   }
-  const retriever = createClient(KnowledgeRetrieverService, await serve(startRetriever))
-  await serve(startModels)
-  const voice = createClient(OrchestratorService, await serve(startOrchestrator))
-  return { voice, retriever }
 }
 
 const everyday = [

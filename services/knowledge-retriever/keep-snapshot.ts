@@ -13,7 +13,7 @@ const lookEveryMs = 5_000
 /** Writing takes the process a second for each 20,000 passages, so it waits until nobody has changed anything for this long. */
 const quietMs = 30_000
 /** A close does not wait for a larger one. */
-const maxPassagesAtClose = 10_000
+const maxPassagesAtClose = 5_000
 
 /** What keeps a snapshot. */
 export interface SnapshotKeeper {
