@@ -20,7 +20,7 @@ export interface Example {
 /** Documents that are put in at once, as a stream of them would be. */
 const batchDocuments = 500
 /** Scarce kinds of question count more; a set that is not named counts 1. */
-const setWeights: Readonly<Record<string, number>> = { musique: 3, hotpotqa: 1.5, '2wikimultihopqa': 0.4 }
+const setWeights: Readonly<Record<string, number>> = { musique: 3, hotpotqa: 1.5, '2wikimultihopqa': 0.8 }
 
 /** A graph of all passages of a set. */
 export function graphOf(set: QuestionSet, hasTitles: boolean): KnowledgeGraph {

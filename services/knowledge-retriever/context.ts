@@ -1,7 +1,7 @@
 import { maxNamedPassages } from './beam.ts'
 import type { WordScores } from './bm25.ts'
 import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
-import type { Candidate } from './features.ts'
+import { type Candidate, rootOf } from './features.ts'
 import { mentionSize } from './graph.ts'
 import type { Search } from './search.ts'
 
@@ -61,13 +61,6 @@ export function contextOf(search: Search, candidates: readonly Candidate[]): Con
     joinFrom(search, context, candidate, place, places)
   })
   return context
-}
-
-/** Where the best path to a candidate began: the candidate itself when no path led to it. */
-function rootOf({ passage, reached }: Candidate): number {
-  let end = reached?.from
-  while (end?.previous !== undefined) end = end.previous
-  return (end?.passage ?? passage).ordinal
 }
 
 function joinFrom(

@@ -19,6 +19,16 @@ const maxTitleChars = 120
 /** Aliases are looked for in the beginning of a text only. */
 const maxLeadChars = 400
 const maxAliases = 6
+const maxSubjectWords = 12
+const pronouns = new Set('he she it they this that these those there his her its their we you i'.split(' '))
+const honorifics = new Set(
+  'sir dame dr professor prof saint st lord lady king queen prince princess'.split(' '),
+)
+const suffixes = new Set('jr sr ii iii iv kg obe cbe mbe'.split(' '))
+const wholeSubjectPattern =
+  /^(?:An? )?(.{2,120}?)\s*(?:\(|\s(?:is|was|are|were)\s(?:an?|the|one|located|situated|part|among|considered|any)\b)/
+const shortSubjectPattern =
+  /^(.{2,100}?)\s*(?:[(,;:\u2013]|\s(?:is|was|are|were|refers|has|had|can|may|in|or)\s)/
 const knownAsPattern =
   /\b(?:known (?:simply |professionally |commonly |popularly |mononymously )?as|also called|better known as|nicknamed|n\u00e9e|born|stage name|abbreviated(?: as)?|stylized as|formerly)\s+["\u201c]?((?:[A-Z][\p{L}\p{N}.'\u2019-]*\s?(?:(?:of|the|de|van|von|al|bin)\s)?){1,6})/gu
 const connectors = new Set(
@@ -63,22 +73,36 @@ export function inducedTitle(text: string): string {
   return subjectOf(lead) ?? firstName(lead)
 }
 
-/** What stands before the first verb of being, bracket or comma of a text, when it is a name. */
+/** What the first sentence of a text speaks of: what stands before its verb of being or a bracket, when it may be a name. */
 function subjectOf(lead: string): string | undefined {
   const quoted = /^["\u201c]([^"\u201d\n]{1,120})["\u201d]/.exec(lead)?.[1]
   if (quoted !== undefined) return quoted
-  const subject = /^(.{2,100}?)\s*(?:[(,;:\u2013]|\s(?:is|was|are|were|refers|has|had|can|may|in|or)\s)/.exec(
-    lead,
-  )?.[1]
+  const whole = wholeSubjectPattern.exec(lead)?.[1]
+  if (whole !== undefined && mayBeSubject(whole)) return whole
+  const subject = shortSubjectPattern.exec(lead)?.[1]
   if (subject === undefined) return undefined
   const tokens = tokenize(subject)
-  const isName = tokens.every(({ capital, word }, at) => capital || (at > 0 && connectors.has(word)))
-  return isName && keyOf(tokens) !== undefined ? subject : undefined
+  return tokens.every(isNamePart) && keyOf(tokens) !== undefined ? subject : undefined
+}
+
+function isNamePart({ capital, word }: Token, at: number): boolean {
+  return capital || (at > 0 && connectors.has(word))
+}
+
+/** Small letters may stand in a name, but not behind its comma: `Escape from Alcatraz`, `Edward Stanley, 3rd Earl of Derby`. */
+function mayBeSubject(subject: string): boolean {
+  const tokens = tokenize(subject)
+  const first = tokens[0]
+  if (first === undefined || !first.capital || pronouns.has(first.word)) return false
+  if (tokens.length > maxSubjectWords || tokens.at(-1)?.sentence !== 0 || keyOf(tokens) === undefined)
+    return false
+  const comma = subject.indexOf(',')
+  return comma < 0 || tokens.every((token, at) => token.start < comma || isNamePart(token, at))
 }
 
 /**
  * Other names that a text gives to what its title names: how its first sentence calls it, what it is `also known as`, an
- * acronym in brackets after the name, and a person's first name with the last.
+ * acronym in brackets after the name, and shorter forms of a person's name.
  */
 export function inducedAliases(title: string, text: string): TitleName[] {
   const lead = text.slice(0, maxLeadChars)
@@ -86,15 +110,30 @@ export function inducedAliases(title: string, text: string): TitleName[] {
   const names = new Set<EntityKey>()
   const subject = subjectOf(lead)
   const tokens = subject === undefined ? [] : tokenize(subject)
-  if (tokens.some(({ word }) => titleWords.has(word) && !isStopWord(word))) {
+  if (subject !== undefined && tokens.some(({ word }) => titleWords.has(word) && !isStopWord(word))) {
     addName(names, tokens)
-    const isPerson = /^[^.]{0,120}\((?:born|b\.|c\.|[^)]{0,60}\b(?:1[0-9]{3}|20[0-9]{2})\b)/.test(lead)
-    if (isPerson && tokens.length > 2) addName(names, [tokens[0] as Token, tokens.at(-1) as Token])
+    addShortForms(names, subject, lead)
   }
   for (const match of lead.matchAll(knownAsPattern)) addName(names, tokenize(match[1] ?? ''))
   const acronym = /^[^.(]{4,100}\(([A-Z][A-Z&]{1,7})\)/.exec(lead)?.[1]
   if (acronym !== undefined) addName(names, tokenize(acronym))
   return [...names].slice(0, maxAliases).map((key) => ({ key, weight: aliasWeight }))
+}
+
+/** First and last name, nickname and last name, the name without what stands before it, such as `Sir`. */
+function addShortForms(names: Set<EntityKey>, subject: string, lead: string): void {
+  const tokens = tokenize(subject.split(',')[0] ?? '')
+  if (tokens.length < 2 || !tokens.every(({ capital }) => capital)) return
+  if (honorifics.has(tokens[0]?.word ?? '')) addName(names, tokens.slice(1))
+  const own = tokens.filter(({ word }) => !honorifics.has(word) && !suffixes.has(word))
+  const [first, last] = [own[0], own.at(-1)]
+  const isPerson = /^[^.]{0,120}\([^)]{0,60}\b(?:born|1[0-9]{3}|20[0-9]{2})\b|\b[A-Z]\. |["\u201c]/.test(
+    lead.slice(0, 200),
+  )
+  if (!isPerson || own.length < 3 || first === undefined || last === undefined) return
+  addName(names, [first, last])
+  const nickname = /["\u201c]\s?([\p{L} ]{2,20})["\u201d]/u.exec(subject)?.[1]
+  if (nickname !== undefined) addName(names, [...tokenize(nickname), last])
 }
 
 function firstName(text: string): string {

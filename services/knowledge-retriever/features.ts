@@ -1,3 +1,4 @@
+import { tokenize } from '../platform/text.ts'
 import type { Reached } from './beam.ts'
 import { kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import { mentionSize, type PassageNode } from './graph.ts'
@@ -60,6 +61,10 @@ export const featureNames = [
   'number_for_how_many',
   'rest',
   'via_asked',
+  'title_whole',
+  'title_bare',
+  'root_titled',
+  'root_names',
 ] as const
 
 export const featureCount = featureNames.length
@@ -82,6 +87,7 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
     const mask = words.masks[passage.ordinal] as number
     const path = (reached?.path ?? 0) / search.bestPath
     const named = names.get(passage.ordinal)
+    const root = rootOf(candidate)
     return Float64Array.of(
       (words.scores[passage.ordinal] as number) / (words.best || 1),
       words.share(mask),
@@ -125,8 +131,26 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       question.asksHowMany && /\b[0-9][0-9.,]*\b/.test(passage.text) ? 1 : 0,
       words.share(mask & ~search.leadMask),
       reached?.via !== undefined && search.askedNumbers.has(reached.via.number) ? 1 : 0,
+      search.quotes(passage.titleWords) ? 1 : 0,
+      quotesBare(search, passage) ? 1 : 0,
+      search.titledOf(root),
+      names.get(root)?.share ?? 0,
     )
   })
+}
+
+/** The passage where the best path to a candidate began: the candidate itself when no path led to it. */
+export function rootOf({ passage, reached }: Candidate): number {
+  let end = reached?.from
+  while (end?.previous !== undefined) end = end.previous
+  return (end?.passage ?? passage).ordinal
+}
+
+/** Whether the question says the title without what stands in brackets at its end. */
+function quotesBare(search: Search, { document, titleWords }: PassageNode): boolean {
+  const bracket = document.title.lastIndexOf('(')
+  const bare = bracket > 0 ? tokenize(document.title.slice(0, bracket)).length : titleWords.length
+  return search.quotes(titleWords.subarray(0, bare))
 }
 
 /** Reciprocal ranks from 1, equal values at the same rank, 0 for nothing. */

@@ -4,6 +4,9 @@ import type { Gazetteer } from './gazetteer.ts'
 
 /** A question as the graph sees it. */
 export interface ReadQuestion {
+  /** Its words in order, stop words too, and which of them are capitalised. */
+  readonly words: readonly string[]
+  readonly capitals: readonly boolean[]
   /** Its stems, each once, in order. */
   readonly stems: readonly string[]
   /** The known names in it, longest first, each once. */
@@ -44,6 +47,8 @@ export function readQuestion(question: string, gazetteer: Gazetteer): ReadQuesti
   })
   const named = namesIn(tokens, gazetteer, true)
   return {
+    words: tokens.map(({ word }) => word),
+    capitals: tokens.map(({ capital }) => capital),
     stems: [...new Set(meaningful)],
     entities: named.length > 0 ? named : namesIn(tokens, gazetteer, false),
     pairs: [...pairs.values()],

@@ -5,6 +5,7 @@ import type { Candidate } from './features.ts'
 import type { KnowledgeGraph, PassageNode } from './graph.ts'
 import { type WalkScores, type WalkSeeds, walkFrom } from './pagerank.ts'
 import { type ReadQuestion, readQuestion } from './question.ts'
+import { type WordCodes, wordIn } from './vocabulary.ts'
 
 const wordSeeds = 20
 /** Of the seeds' mass, what the words get for each 1 that the names of the question get. */
@@ -36,6 +37,8 @@ export class Search {
   readonly leadMask: number
   readonly #titledBy: ReadonlyMap<number, number>
   readonly #reached: ReadonlyMap<number, Reached>
+  /** The numbers of the question's words, -1 for those that no passage has. */
+  readonly #wordIds: readonly number[]
   /** By ordinal; -1 until it is asked for. */
   readonly #direct: Float64Array
   readonly #titleShares: Float64Array
@@ -49,6 +52,7 @@ export class Search {
     this.asked = entitiesOf(graph, this.question)
     this.askedNumbers = new Set(this.asked.map(({ number }) => number))
     this.#titledBy = titledBy(this.asked)
+    this.#wordIds = this.question.words.map((word) => graph.vocabulary.idOf(word) ?? -1)
     this.#direct = new Float64Array(graph.capacity).fill(-1)
     this.#titleShares = new Float64Array(graph.capacity)
     const byWords = this.#best(
@@ -117,6 +121,23 @@ export class Search {
     return (
       Math.max(this.directOf(ordinal), path) + 0.5 * walk + (0.3 * (reached?.chain ?? 0)) / this.bestChain
     )
+  }
+
+  /** How surely a passage is what a name of the question stands for. */
+  titledOf(ordinal: number): number {
+    return this.#titledBy.get(ordinal) ?? 0
+  }
+
+  /** Whether the question says these words side by side, stop words too, at least one of them capitalised. */
+  quotes(words: WordCodes): boolean {
+    const { capitals } = this.question
+    for (let from = 0; words.length > 0 && from + words.length <= this.#wordIds.length; from += 1) {
+      let length = 0
+      while (length < words.length && wordIn(words[length] as number) === this.#wordIds[from + length])
+        length += 1
+      if (length === words.length && capitals.slice(from, from + length).includes(true)) return true
+    }
+    return false
   }
 
   /** How many passages bear the same title. */
