@@ -1,5 +1,4 @@
 import type { Clock } from '../platform/clock.ts'
-import { openNeo4jStore } from './graph.neo4j.ts'
 import { openSqliteStore } from './graph.sqlite.ts'
 import { type DocumentStore, DocumentStoreError } from './store.ts'
 
@@ -15,7 +14,11 @@ export interface OpenStoreOptions {
  */
 export async function openDocumentStore(url: string, options: OpenStoreOptions): Promise<DocumentStore> {
   if (/^sqlite:./.test(url)) return openSqliteStore(url.slice('sqlite:'.length))
-  if (/^(neo4j|bolt)(\+s|\+ssc)?:\/\//.test(url)) return openNeo4jStore(url, options)
+  if (/^(neo4j|bolt)(\+s|\+ssc)?:\/\//.test(url)) {
+    // Its driver takes a while to load, which only those who use it should wait for.
+    const { openNeo4jStore } = await import('./graph.neo4j.ts')
+    return openNeo4jStore(url, options)
+  }
   throw new DocumentStoreError(
     'the URL of a graph begins with sqlite:<path>, neo4j:// or bolt:// (neo4j+s:// or bolt+s:// with TLS)',
   )
