@@ -80,7 +80,7 @@ export function estimateEffect(input: EffectInput, options: EstimateOptions = {}
   const fitted = fitWithOverlap(whole, learnersOf[effort], random)
   if ('kind' in fitted) return fitted
   const { sample, nuisances, scores, overlap, kept } = fitted
-  const { population, ofSample } = intervalsOf(sample, fitted.divided)
+  const { population, ofSample } = intervalsOf(sample, fitted.divided, overlap)
   const scale = biasScaleOf(sample, nuisances)
   const distance = Math.max(0, population.low, -population.high)
   const controls = input.controlOutcomes?.map((values) => kept.map((row) => values[row]!)) ?? []
@@ -169,16 +169,18 @@ function fit(sample: Sample, learners: readonly Learner[], random: Random) {
 }
 
 /**
- * 95 % intervals for rows like these, and for just these. The variance is the mean over divisions of theirs and of the squared
- * distance of their estimate from the mean (Chernozhukov et al. 2018, definition 3.3).
+ * 95 % intervals for rows like these, and for just these. The variance is the mean over divisions of theirs, and that between the
+ * estimates of divisions (Chernozhukov et al. 2018, definition 3.3, with the unbiased variance of few divisions). It is known no
+ * better than the smaller arm allows: the quantile is Student's with as many degrees of freedom as that arm has effective rows.
  */
-export function intervalsOf(sample: Sample, divided: readonly Scores[]) {
+export function intervalsOf(sample: Sample, divided: readonly Scores[], overlap: Overlap) {
   const dependence = dependenceOf(sample)
-  const center = meanOf(divided.map((one) => one.estimate))
+  const estimates = divided.map((one) => one.estimate)
+  const smaller = Math.max(1, Math.min(overlap.effectiveTreated, overlap.effectiveUntreated) - 1)
   const around = (errors: (one: Scores) => Float64Array) => {
-    const each = divided.map((one) => ({ ...standardErrorOfMean(errors(one), dependence), one }))
-    const variance = meanOf(each.map(({ se, one }) => se * se + (one.estimate - center) ** 2))
-    return intervalAround(center, Math.sqrt(variance), each[0]!.freedom)
+    const each = divided.map((one) => standardErrorOfMean(errors(one), dependence))
+    const variance = meanOf(each.map(({ se }) => se * se)) + varianceOf(estimates)
+    return intervalAround(meanOf(estimates), Math.sqrt(variance), Math.min(smaller, each[0]!.freedom))
   }
   return {
     population: around((one) => one.scores),
