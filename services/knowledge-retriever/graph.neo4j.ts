@@ -6,7 +6,6 @@ import { type Neo4jAddress, Neo4jConnection, neo4jAddress } from './neo4j-connec
 import {
   type DocumentStore,
   DocumentStoreError,
-  readBatch,
   StaleRevisionError,
   type StoreChange,
   type StoredDocument,
@@ -17,6 +16,8 @@ import {
 const schemaVersion = 1
 /** Ids and hashes are listed this many at a time, so that each query ends in bounded time. */
 const listBatch = 20_000
+/** So few that the largest documents come within the time of one query. */
+const readBatch = 50
 /** Neo4j cannot index longer texts (8 kB); what is longer is hardly a name. */
 const maxNameChars = 256
 

@@ -6,7 +6,6 @@ import type { EntityKey } from './entities.ts'
 import {
   type DocumentStore,
   DocumentStoreError,
-  readBatch,
   StaleRevisionError,
   type StoreChange,
   type StoredDocument,
@@ -14,6 +13,7 @@ import {
 } from './store.ts'
 
 const schemaVersion = 2
+const readBatch = 200
 /** Version 1 had no merged names; all else was the same. */
 const olderVersions: readonly unknown[] = [1]
 

@@ -74,6 +74,15 @@ test('after a restart the answers and the revision are the same', async () => {
   assert.deepEqual([await answersOf(again), (await again.statistics()).revision], before)
 })
 
+test('more documents than are forgotten at a time are all forgotten, and counted', async () => {
+  const knowledge = await openKnowledge()
+  const documents = Array.from({ length: 130 }, (_, number) => document(`d${number}`, `Text ${number}.`))
+  await knowledge.put(documents)
+  const ids = documents.slice(5).map(({ id }) => id)
+  assert.equal(await knowledge.delete([...ids, 'nobody', ...ids]), 125)
+  assert.equal((await knowledge.statistics()).documents, 5)
+})
+
 test('a store that has forgotten a document answers as one that never had it', async () => {
   const knowledge = await openKnowledge()
   const kept = [document('a', 'Ada Lovelace met Charles Babbage.'), document('', 'Tin is a metal.')]

@@ -39,6 +39,8 @@ const maxWaiting = 256
 /** So often a change is decided anew because others have changed the store meanwhile. */
 const maxTries = 20
 const closeGraceMs = 500
+/** So few that the largest documents are gone within the time that a store has for one change. */
+const deleteBatch = 50
 const noChange: StoreChange = { deleted: [], stored: [], merged: [], split: [] }
 
 /**
@@ -86,14 +88,20 @@ export class Knowledge {
     return await this.#turns.run(() => this.#make(() => this.#planToPut(documents, byId, read)))
   }
 
-  /** Forgets documents; gives how many of the ids were known. */
+  /** Forgets documents, some at a time and each of them whole; gives how many of the ids were known. */
   async delete(ids: readonly string[]): Promise<number> {
-    return await this.#turns.run(() =>
-      this.#make(async () => {
-        const deleted = [...new Set(ids)].filter((id) => this.#hashes.has(id))
-        return { change: { ...noChange, deleted }, prepared: [], result: () => deleted.length }
-      }),
-    )
+    const each = [...new Set(ids)]
+    let count = 0
+    for (let from = 0; from < each.length; from += deleteBatch) {
+      const some = each.slice(from, from + deleteBatch)
+      count += await this.#turns.run(() =>
+        this.#make(async () => {
+          const deleted = some.filter((id) => this.#hashes.has(id))
+          return { change: { ...noChange, deleted }, prepared: [], result: () => deleted.length }
+        }),
+      )
+    }
+    return count
   }
 
   /** Lets `alias` mean the same as `name`, until it is split off again. Gives false when it does already. Errors: MergeRefusedError. */

@@ -80,6 +80,3 @@ export class StoreUnavailableError extends Error {
 export class StaleRevisionError extends Error {
   override readonly name = 'StaleRevisionError'
 }
-
-/** How many documents are read at a time. */
-export const readBatch = 200
