@@ -7,7 +7,8 @@ const critical = 21.666
 const maxHypotheses = 50
 
 interface Hypothesis {
-  readonly shares: Float64Array
+  /** Logarithms of its shares. */
+  readonly logs: Float64Array
   seen: number
 }
 
@@ -51,8 +52,10 @@ class RelativeEntropy implements Detector {
   #judge(): number {
     let best: Hypothesis | undefined
     let smallest = critical
+    const logs = logsOf(this.#shares)
+    const own = product(this.#shares, logs)
     for (const hypothesis of this.#hypotheses) {
-      const statistic = 2 * windowLength * divergence(this.#shares, hypothesis.shares)
+      const statistic = 2 * windowLength * (own - product(this.#shares, hypothesis.logs))
       if (statistic >= smallest) continue
       smallest = statistic
       best = hypothesis
@@ -62,8 +65,7 @@ class RelativeEntropy implements Detector {
       return best.seen <= 2 ? 1 : 0
     }
     const first = this.#hypotheses.length === 0
-    if (this.#hypotheses.length < maxHypotheses)
-      this.#hypotheses.push({ shares: this.#shares.slice(), seen: 1 })
+    if (this.#hypotheses.length < maxHypotheses) this.#hypotheses.push({ logs, seen: 1 })
     return first ? 0 : 1
   }
 }
@@ -71,12 +73,12 @@ class RelativeEntropy implements Detector {
 /** Taken as the share of what a hypothesis never saw: it does not fit whoever shows it. */
 const unseen = 1e-9
 
-/** Kullback and Leibler's divergence. */
-function divergence(shares: Float64Array, reference: Float64Array): number {
+function logsOf(shares: Float64Array): Float64Array {
+  return shares.map((share) => Math.log(Math.max(unseen, share)))
+}
+
+function product(shares: Float64Array, logs: Float64Array): number {
   let sum = 0
-  for (let bin = 0; bin < bins; bin++) {
-    const share = shares[bin] as number
-    if (share > 0) sum += share * Math.log(share / Math.max(unseen, reference[bin] as number))
-  }
+  for (let bin = 0; bin < bins; bin++) sum += (shares[bin] as number) * (logs[bin] as number)
   return sum
 }
