@@ -20,7 +20,7 @@ export interface Blame {
 }
 
 /** Probability, over all metrics of all services together, below which a change against before is told. */
-const changeLevel = 0.001
+const changeLevel = 1e-4
 
 /** Pure: what is unlike the time before the observation. Empty where telemetry does not reach back. */
 export function changesOf({ services }: Pick<Observation, 'services'>): Anomaly[] {
