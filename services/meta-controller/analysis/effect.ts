@@ -71,7 +71,8 @@ export function effectOfExperience(measured: readonly number[]): Effect {
   const count = usable.length
   if (count === 0) return unknownEffect
   const estimate = usable.reduce((total, value) => total + value, 0) / count
-  if (count === 1) return { estimate, low: -1, high: 1, origin: 'experience', observations: 1, method: 'ratio' }
+  if (count === 1)
+    return { estimate, low: -1, high: 1, origin: 'experience', observations: 1, method: 'ratio' }
   const variance = usable.reduce((total, value) => total + (value - estimate) ** 2, 0) / (count - 1)
   const half = studentQuantile(0.975, count - 1) * Math.sqrt(variance / count)
   return {

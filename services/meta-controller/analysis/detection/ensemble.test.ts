@@ -85,7 +85,8 @@ test('a million values pass through the fast tier', () => {
   const random = seededRandom(13)
   const ensemble = createEnsemble(membersOf('fast'))
   let sum = 0
-  for (let index = 0; index < 1e6; index++) sum += ensemble.update((index % 7) + 0.01 * random(), index * stepMs)
+  for (let index = 0; index < 1e6; index++)
+    sum += ensemble.update((index % 7) + 0.01 * random(), index * stepMs)
   assert.ok(Number.isFinite(sum) && sum > 0)
 })
 
