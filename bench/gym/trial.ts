@@ -43,9 +43,10 @@ export interface TrialOptions {
 export const trialWeightPercent = 50
 const trialWeight = trialWeightPercent / 100
 /** What is measured of each block, in seconds; what comes before it is the washout. */
-const measuredSlots = { least: 3, perWashout: 2 }
+const leastMeasured = 3
 const maxWashout = 4
-/** As many measured slots as an estimate needs at the first look; a trial ends there when it is clear what it says, and else goes on as long again. */
+/** As many pairs of blocks, and as many measured seconds, as an estimate needs at the first look; a trial ends there when it is clear what it says, and else goes on as long again. */
+const firstLookPairs = 10
 const firstLookRows = 54
 /** So many standard errors make it clear at the first look. */
 const clearDeviations = 2.6
@@ -98,9 +99,10 @@ function harm(outcomes: readonly SlotOutcome[]): TrialResult {
 /** Blocks are longer where answers take longer: what was asked in one block must not be counted in the next. */
 function designOf(slowestMs: number, seed: number) {
   const washout = Math.min(maxWashout, Math.max(1, Math.ceil(slowestMs / 1000)))
-  const measured = Math.max(measuredSlots.least, measuredSlots.perWashout * washout)
+  const measured = Math.max(leastMeasured, washout)
   const blockSlots = washout + measured
-  const firstLook = 2 * blockSlots * Math.ceil(firstLookRows / measured / 2)
+  const pairs = Math.max(firstLookPairs, Math.ceil(firstLookRows / measured / 2))
+  const firstLook = 2 * blockSlots * pairs
   const plan: SwitchbackPlan = planSwitchback({ slots: 2 * firstLook, blockSlots, washout, seed })
   if (plan.kind === 'refused') throw new Error(plan.reason)
   return { plan, firstLook, slots: 2 * firstLook }
