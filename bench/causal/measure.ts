@@ -32,7 +32,7 @@ export function measure(
   const effects = world.treatedMean.map((value, row) => value - world.untreatedMean[row]!)
   const truth = meanOf(effects)
   const each = effectOfEach(rowsOf(x, kept), sample.treated, scores, random)
-  const { ofSample } = intervalsOf(sample, fitted.divided, fitted.overlap)
+  const { ofSample } = intervalsOf(fitted)
   return {
     error: scores.estimate - truth,
     modelError: meanOf(scores.modelled) - truth,

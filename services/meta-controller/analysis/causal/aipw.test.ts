@@ -4,6 +4,7 @@ import { meanOf, varianceOf } from '../../../platform/statistics/order.ts'
 import { normalVariate, seededRandom } from '../../../platform/statistics/random.ts'
 import { averaged, clipAt, crossFit, meanScores, scoresOf, weighing } from './aipw.ts'
 import { exponential } from './exponential.ts'
+import { imbalanceVariance } from './imbalance.ts'
 import { intervalAround, standardErrorOfMean, studentQuantile } from './interval.ts'
 import { constantModel, type Learner } from './learner.ts'
 import { emptyMatrix, matrixOf } from './matrix.ts'
@@ -150,4 +151,21 @@ test('many untreated rows do not make up for few treated ones, rows sure of thei
   )
   assert.match(overlapProblem(sure) ?? '', /10.0 % of the rows/)
   assert.deepEqual(trimmedRows(Float64Array.of(0.05, 0.1, 0.5, 0.95)), [1, 2])
+})
+
+test("arms that are alike leave nothing to the models' error, arms that differ do", () => {
+  const rows = 200
+  const random = seededRandom(5)
+  const noise = Float64Array.from({ length: rows }, () => normalVariate(random))
+  const none = new Float64Array(rows)
+  const varianceWith = (x: (row: number) => number) => {
+    const sample = {
+      x: matrixOf(Array.from({ length: rows }, (_, row) => [x(row)])),
+      treated: none.map((_, row) => row % 2),
+      y: noise,
+    }
+    return imbalanceVariance(sample, { propensity: half(rows), untreated: none, treated: none })
+  }
+  assert.ok(varianceWith((row) => Math.floor(row / 2)) < 1e-9)
+  assert.ok(varianceWith((row) => (row % 2) + noise[row]!) > 0.002)
 })

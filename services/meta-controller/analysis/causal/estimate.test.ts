@@ -64,7 +64,7 @@ test('intervals hold the truth in about 95 of 100 samples, those for the sample 
     assert.ok(!('kind' in whole))
     const fitted = fitWithOverlap(whole, learnersOf.fast, seededRandom(seed))
     assert.ok(!('kind' in fitted))
-    const intervals = intervalsOf(fitted.sample, fitted.divided, fitted.overlap)
+    const intervals = intervalsOf(fitted)
     for (const kind of ['population', 'ofSample'] as const)
       if (intervals[kind].low <= 2 && 2 <= intervals[kind].high) covered[kind]++
   }

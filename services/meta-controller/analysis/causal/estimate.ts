@@ -5,6 +5,7 @@ import { boosting } from './boosting.ts'
 import { assignment, controlOutcomes, unobservedCause } from './confounding.ts'
 import { exponential } from './exponential.ts'
 import { blockFolds } from './folds.ts'
+import { imbalanceVariance } from './imbalance.ts'
 import { type Interval, intervalAround, standardErrorOfMean } from './interval.ts'
 import { kernelRidge } from './kernel.ts'
 import type { Learner } from './learner.ts'
@@ -80,7 +81,7 @@ export function estimateEffect(input: EffectInput, options: EstimateOptions = {}
   const fitted = fitWithOverlap(whole, learnersOf[effort], random)
   if ('kind' in fitted) return fitted
   const { sample, nuisances, scores, overlap, kept } = fitted
-  const { population, ofSample } = intervalsOf(sample, fitted.divided, overlap)
+  const { population, ofSample } = intervalsOf(fitted)
   const scale = biasScaleOf(sample, nuisances)
   const distance = Math.max(0, population.low, -population.high)
   const controls = input.controlOutcomes?.map((values) => kept.map((row) => values[row]!)) ?? []
@@ -170,16 +171,18 @@ function fit(sample: Sample, learners: readonly Learner[], random: Random) {
 
 /**
  * 95 % intervals for rows like these, and for just these. The variance is the mean over divisions of theirs, and that between the
- * estimates of divisions (Chernozhukov et al. 2018, definition 3.3, with the unbiased variance of few divisions). It is known no
+ * estimates of divisions (Chernozhukov et al. 2018, definition 3.3, with the unbiased variance of few divisions), and what the
+ * models' own error adds where the arms differ (`imbalanceVariance`; without it, too few intervals hold the truth). It is known no
  * better than the smaller arm allows: the quantile is Student's with as many degrees of freedom as that arm has effective rows.
  */
-export function intervalsOf(sample: Sample, divided: readonly Scores[], overlap: Overlap) {
+export function intervalsOf({ sample, nuisances, divided, overlap }: Omit<Fitted, 'kept'>) {
   const dependence = dependenceOf(sample)
   const estimates = divided.map((one) => one.estimate)
+  const ofModels = imbalanceVariance(sample, nuisances)
   const smaller = Math.max(1, Math.min(overlap.effectiveTreated, overlap.effectiveUntreated) - 1)
   const around = (errors: (one: Scores) => Float64Array) => {
     const each = divided.map((one) => standardErrorOfMean(errors(one), dependence))
-    const variance = meanOf(each.map(({ se }) => se * se)) + varianceOf(estimates)
+    const variance = meanOf(each.map(({ se }) => se * se)) + varianceOf(estimates) + ofModels
     return intervalAround(meanOf(estimates), Math.sqrt(variance), Math.min(smaller, each[0]!.freedom))
   }
   return {
