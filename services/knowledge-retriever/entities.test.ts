@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tokenize } from '../platform/text.ts'
-import { capitalisedNames, inducedTitle, titleNames } from './entities.ts'
+import { capitalisedNames, inducedAliases, inducedTitle, titleNames } from './entities.ts'
 import { Gazetteer } from './gazetteer.ts'
 import { readQuestion } from './question.ts'
 import { codeOf, Vocabulary } from './vocabulary.ts'
@@ -38,6 +38,33 @@ test('a document without a title is linked by its heading, its first line, or th
   assert.equal(inducedTitle('Release notes\nText follows here.'), 'Release notes')
   assert.equal(inducedTitle('It was built by Ada Lovelace, in London.'), 'Ada Lovelace')
   assert.equal(inducedTitle('nothing here has a capital'), '')
+})
+
+test('a text without a title is about what its first sentence speaks of', () => {
+  assert.equal(inducedTitle('"Get Low" is a 2014 single.'), 'Get Low')
+  assert.equal(inducedTitle('Escape from Alcatraz is a 1979 film.'), 'Escape from Alcatraz')
+  assert.equal(
+    inducedTitle('John Ernest, Duke of Saxony (1566 – 1638) ruled.'),
+    'John Ernest, Duke of Saxony',
+  )
+  assert.equal(inducedTitle('He was a friend of Ada Lovelace.'), 'Ada Lovelace')
+})
+
+test('other names are what a text says its subject is known as, its acronym, and shorter forms of a name', () => {
+  const aliases = (title: string, text: string) => inducedAliases(title, text).map(({ key }) => key)
+  assert.deepEqual(
+    aliases('', 'William Reeves Eason (1886 – 1956), known as B. Reeves Eason, was a director.'),
+    ['b reeves eason'],
+  )
+  assert.deepEqual(aliases('Dillon Francis', 'Dillon Hart Francis (born 1987) is a musician.'), [
+    'dillon hart francis',
+    'dillon francis',
+  ])
+  assert.deepEqual(aliases('World Trade Board', 'The World Trade Board (WTB) is a body.'), [
+    'world trade board',
+    'wtb',
+  ])
+  assert.deepEqual(aliases('', ''), [])
 })
 
 /** A gazetteer that knows some titles, and how to read a text by its vocabulary. */

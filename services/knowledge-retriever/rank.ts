@@ -14,6 +14,10 @@ export type Rank = (search: Search) => Ranked[]
 
 /** How many of the candidates the second stage orders anew; the others follow them. */
 export const secondStageCandidates = 40
+/** What the first stage's score counts beside that of the second. */
+const firstStageShare = 0.5
+/** What a passage loses for each doubling of the better ones that bear its title: evidence is rarely all in one place. */
+const sameTitleLoss = 1
 /** What puts those that the second stage has not seen behind those that it has. */
 const behind = 1000
 
@@ -24,16 +28,26 @@ export function rankBy(ranker: Ranker): Rank {
     const { candidates } = search
     const rows = featuresOf(search, candidates)
     const first = Float64Array.from(rows, scorers.first)
-    const leading = new Map(
-      secondRows(search, rows, first).map(({ place, row }) => [place, scorers.second(row)]),
-    )
-    return candidates
-      .map(({ passage }, place) => ({
-        passage,
-        score: leading.get(place) ?? (first[place] as number) - behind,
-      }))
-      .sort(byScore)
+    const leading = secondRows(search, rows, first).map(({ place, row }) => ({
+      place,
+      score: scorers.second(row) + firstStageShare * (first[place] as number),
+    }))
+    const scores = first.map((score) => score - behind)
+    for (const { place, score } of leading) scores[place] = score
+    const ranked = candidates.map(({ passage }, place) => ({ passage, score: scores[place] as number }))
+    return spreadOverTitles(ranked.sort(byScore)).sort(byScore)
   }
+}
+
+/** Takes from each passage for those before it that bear the same title. */
+function spreadOverTitles(ranked: readonly Ranked[]): Ranked[] {
+  const borne = new Map<string, number>()
+  return ranked.map(({ passage, score }) => {
+    const title = passage.titleNames[0]?.key ?? passage.id
+    const before = borne.get(title) ?? 0
+    borne.set(title, before + 1)
+    return { passage, score: score - sameTitleLoss * Math.log1p(before) }
+  })
 }
 
 /** What the second stage reads of the candidates that the first puts in front, best first. */

@@ -43,6 +43,8 @@ export function tokenize(text: string): Token[] {
     const surface = match[0]
     const start = match.index
     if (surface === 's' && isApostrophe(text[start - 1])) continue
+    // An ampersand as HTML writes it.
+    if (surface === 'amp' && text[start - 1] === '&' && text[start + 3] === ';') continue
     const word = fold(surface)
     if (word === '') continue
     const capital = capitalPattern.test(surface)
