@@ -177,7 +177,7 @@ test('rows that follow each other in time count for less', () => {
 test('too few blocks, or an arm in one stretch of time only, are refused', () => {
   const input = make({ seed: 19 })
   const blocks = (count: number) => input.covariates.map((_, row) => Math.floor((row * count) / 200))
-  assert.match(reasonOf({ ...input, blocks: blocks(4) }), /^the rows are 4 blocks/)
+  assert.match(reasonOf({ ...input, blocks: blocks(2) }), /^the rows are 2 blocks/)
   const early = input.covariates.map((_, row) => row < 30)
   assert.match(reasonOf({ ...input, blocks: blocks(20), treatment: early }), /single stretch of time/)
 })

@@ -62,8 +62,8 @@ export const learnersOf = {
 } as const satisfies Record<Effort, readonly Learner[]>
 
 const folds = 5
-/** Fewer blocks than these say nothing of how much blocks differ. */
-const leastBlocks = 10
+/** Fewer blocks than these hardly say how much blocks differ; with just these the interval is Student's of 2 degrees of freedom. */
+const leastBlocks = 3
 /** Divisions into folds over which estimates are averaged. */
 const divisions = 4
 const refitsOf = { fast: 40, full: 100 } as const

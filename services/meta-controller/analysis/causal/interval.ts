@@ -53,7 +53,7 @@ export function intervalAround(estimate: number, se: number, freedom: number): I
 
 /**
  * The quantile `p` of Student's t, from the normal one (Cornish and Fisher; Abramowitz and Stegun 26.7.5): to 1 % from 3 degrees
- * of freedom on, too small below. Example: studentQuantile(0.975, 10) is 2.228.
+ * of freedom on, 3 % too small at 2. Example: studentQuantile(0.975, 10) is 2.228.
  */
 export function studentQuantile(p: number, freedom: number): number {
   const z = normalQuantile(p)
