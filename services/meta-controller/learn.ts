@@ -138,6 +138,7 @@ async function remember(state: ObjectiveState, experience: Experience, context: 
   const text = [
     `What became of ${intervention} on ${wish.target}: it was ${outcomeWords[outcome]}, because ${reason}.`,
     `The change was: ${propose!.summary}`,
+    `Why it was changed: ${state.results.decide!.reasons.join('; ')}.`,
     `It served objective ${id}, ${wish.goal} by ${wish.targetMetric}, as change ${propose!.id} on base ${experience.base}, commit ${state.results.commit!.commit}.`,
   ].join('\n')
   const document = {

@@ -29,6 +29,14 @@ test('one run names every setting that is missing or wrong, and what it is for',
   )
 })
 
+test('the password of a URL that is wrong is not told', () => {
+  const table = { journal: { variable: 'JOURNAL', read: backEnd('redis'), purpose: 'the journal' } }
+  assert.throws(
+    () => readSettings(table, { JOURNAL: 'redsi://nexus:secret@host:6379' }),
+    (error: Error) => error.message.includes('redsi://…@host:6379') && !error.message.includes('secret'),
+  )
+})
+
 test('readers say what they take', () => {
   assert.equal(flag('Yes'), true)
   assert.equal(flag('0'), false)

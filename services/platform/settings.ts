@@ -35,12 +35,19 @@ export function readSettings<Table extends Record<string, Setting<unknown>>>(
     try {
       values[name] = setting.read(text)
     } catch (error) {
-      problems.push(`${setting.variable}=${text}: ${(error as Error).message} (${setting.purpose})`)
+      problems.push(
+        `${setting.variable}=${withoutSecrets(text)}: ${(error as Error).message} (${setting.purpose})`,
+      )
     }
   }
   if (problems.length > 0)
     throw new SettingsError(`the settings are not complete:\n  ${problems.join('\n  ')}`)
   return Object.freeze(values) as SettingsOf<Table>
+}
+
+/** A URL may hold a password, and an error ends up in logs. */
+function withoutSecrets(text: string): string {
+  return text.replace(/\/\/[^/@\s]*@/g, '//…@')
 }
 
 /** Any text. */
