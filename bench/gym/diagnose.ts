@@ -55,7 +55,7 @@ const mostTolerance = 4
 
 /**
  * How much slower the canary may be. A change against slowness a quarter; one against errors may spend half of the time that the entry has
- * left of its promise, and as many times its own time as it has tries: what was an error at once takes longer when it succeeds.
+ * left of its promise, and at least as many times its own time as it has tries: what was an error at once takes longer when it succeeds.
  */
 export function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) => number) {
   const leftMs = (promise.thresholdMs - p99Of(target)) / 2
