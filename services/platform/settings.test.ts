@@ -30,9 +30,9 @@ test('one run names every setting that is missing or wrong, and what it is for',
 })
 
 test('the password of a URL that is wrong is not told', () => {
-  const table = { journal: { variable: 'JOURNAL', read: backEnd('redis'), purpose: 'the journal' } }
+  const table = { journal: { variable: 'NEXUS_JOURNAL_URL', read: backEnd('redis'), purpose: 'it' } as const }
   assert.throws(
-    () => readSettings(table, { JOURNAL: 'redsi://nexus:secret@host:6379' }),
+    () => readSettings(table, { NEXUS_JOURNAL_URL: 'redsi://nexus:secret@host:6379' }),
     (error: Error) => error.message.includes('redsi://…@host:6379') && !error.message.includes('secret'),
   )
 })
