@@ -55,13 +55,13 @@ const mostTolerance = 4
 
 /**
  * How much slower the canary may be. A change against slowness a quarter; one against errors may spend half of the time that the entry has
- * left of its promise, and at least as many times its own time as it has tries: what was an error at once takes longer when it succeeds.
+ * left of its promise. Once a trial has shown that it helps, `tries` lets it take at least as many times its own time as it has tries: what was
+ * an error at once takes longer when it succeeds.
  */
 export function latencyTolerance({ target, mass }: Trouble, p99Of: (service: string) => number) {
   const leftMs = (promise.thresholdMs - p99Of(target)) / 2
-  return ({ edge, policy }: Intervention) => {
+  return ({ edge }: Intervention, tries = 1) => {
     if (mass === 'latency') return usualTolerance
-    const tries = policy.attempts ?? 1
     return Math.min(mostTolerance, Math.max(usualTolerance, tries - 1, leftMs / p99Of(edge.caller)))
   }
 }

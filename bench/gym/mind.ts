@@ -113,7 +113,7 @@ class Attempt {
       const proofs = await prove(this.#world, candidate)
       if (!this.#isWorthIt(candidate, proofs)) continue
       const { ending, judgement } = rollOut(this.#simulation, this.#recorder, candidate, {
-        latencyTolerance: this.#toleranceOf(candidate),
+        latencyTolerance: this.#toleranceOf(candidate, candidate.policy.attempts),
         mass: trouble.mass,
       })
       this.#reasons.push(...judgement.findings.map(({ remark }) => remark))
@@ -158,9 +158,9 @@ class Attempt {
     })
   }
 
-  #toleranceOf(candidate: Intervention): number {
+  #toleranceOf(candidate: Intervention, tries?: number): number {
     const { trouble, now } = this.#diagnosis
-    return latencyTolerance(trouble, (service) => p99MsOf(service, now))(candidate)
+    return latencyTolerance(trouble, (service) => p99MsOf(service, now))(candidate, tries)
   }
 }
 
