@@ -8,7 +8,7 @@ import { appraise } from './analysis/utility.ts'
 import { detectionSeconds, rollbackSeconds } from './assumptions.ts'
 import type { Experience } from './learn.ts'
 import type { ObjectiveState } from './objective.ts'
-import type { ProvenObligation } from './obligations.ts'
+import { budgetDrawnOn, type ProvenObligation } from './obligations.ts'
 import { autonomyCode, presentRisk } from './present.ts'
 import { withRetry } from './retry.ts'
 import type { Stage, StageContext, StageOutcome } from './stage.ts'
@@ -102,8 +102,7 @@ function riskInputOf(state: ObjectiveState, effect: Effect, experiences: readonl
     harmProbability: probabilityOfHarm(effect),
     firstWeightPercent: observe!.steps[0]?.weightPercent ?? 100,
     detectionSeconds,
-    sloWindowSeconds: orient!.sloWindowSeconds,
-    allowedBadShare: orient!.allowedBadShare,
+    ...budgetDrawnOn(observe!, orient!),
     rollbackSeconds,
     earlierPromotions: promotions.length,
     files: propose!.paths.length,

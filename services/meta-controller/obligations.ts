@@ -62,17 +62,26 @@ function planOf(observation: Observation, situation: Situation): MeshPlan {
 }
 
 /** A failing canary fails requests, so what it draws on is the budget for availability; where there is none, that of the objective. */
-function rolloutOf(observation: Observation, situation: Situation): RolloutPlan {
-  const { service, sloWindowSeconds, allowedBadShare } = situation
-  const availability = observation.budgets.find(
+export function budgetDrawnOn(
+  { budgets }: Pick<Observation, 'budgets'>,
+  { service, sloWindowSeconds, allowedBadShare }: Situation,
+): Pick<RolloutPlan, 'sloWindowSeconds' | 'allowedBadShare'> {
+  const availability = budgets.find(
     (budget) => budget.service === service && budget.indicator === 'availability',
   )
+  if (availability === undefined) return { sloWindowSeconds, allowedBadShare }
+  return {
+    sloWindowSeconds: availability.windowSeconds,
+    allowedBadShare: allowedBadShareOf(availability),
+  }
+}
+
+function rolloutOf(observation: Observation, situation: Situation): RolloutPlan {
   return {
     steps: observation.steps.map(({ weightPercent, minSeconds }) => ({ weightPercent, minSeconds })),
     detectionSeconds,
     rollbackSeconds,
-    sloWindowSeconds: availability?.windowSeconds ?? sloWindowSeconds,
-    allowedBadShare: availability === undefined ? allowedBadShare : allowedBadShareOf(availability),
+    ...budgetDrawnOn(observation, situation),
     maxBudgetShare,
     maxLateBudgetShare,
   }
