@@ -4,7 +4,7 @@ import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
 import { type Effect, negligible, probabilityOfHarm } from './analysis/effect.ts'
 import { assessRisk, type Risk } from './analysis/risk.ts'
 import { effectOfRounds } from './analysis/trial.ts'
-import { appraise } from './analysis/utility.ts'
+import { appraise, limitsBeforeCanary } from './analysis/utility.ts'
 import { detectionSeconds, rollbackSeconds } from './assumptions.ts'
 import type { Experience } from './learn.ts'
 import type { ObjectiveState } from './objective.ts'
@@ -82,9 +82,8 @@ function whyHarmful(
   if (effect.origin === 'benchmark' && effect.low > negligible)
     return `the benchmark got slower by ${percent(effect.low)} to ${percent(effect.high)}`
   const standardError = (effect.high - effect.low) / (2 * 1.96)
-  const appraisal = appraise({ gain: -effect.estimate, standardError }, risk, obligations)
-  // Whether the benchmark shows harm was asked above, by its interval: a canary tells more than a benchmark that is as good as even.
-  const vetoes = appraisal.vetoes.filter((veto) => veto.name !== 'harm')
+  const prospect = { gain: -effect.estimate, standardError }
+  const { vetoes } = appraise(prospect, risk, obligations, limitsBeforeCanary)
   return vetoes.length === 0 ? undefined : vetoes.map((veto) => veto.reason).join('; ')
 }
 

@@ -1,116 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { after, type TestContext, test } from 'node:test'
-import { Code, ConnectError, createClient } from '@connectrpc/connect'
-import { Registry } from 'prom-client'
+import { test } from 'node:test'
+import { Code, ConnectError } from '@connectrpc/connect'
 import { DeploymentState } from '../gen/nexus/deployer/v1/deployment_pb.ts'
 import { AuthorizationOutcome } from '../gen/nexus/governor/v1/warrant_pb.ts'
-import { MetaControllerService } from '../gen/nexus/meta_controller/v1/meta_controller_service_pb.ts'
 import { ObjectiveState as StateCode } from '../gen/nexus/meta_controller/v1/objective_pb.ts'
-import { type Clock, systemClock } from '../platform/clock.ts'
-import { eventually } from '../platform/eventually.testing.ts'
+import { systemClock } from '../platform/clock.ts'
 import { verifyExport } from '../platform/journal/export.ts'
-import type { Journal } from '../platform/journal/journal.ts'
-import { openJournal } from '../platform/journal/open.ts'
-import { mount } from '../platform/service.ts'
-import { silentLog, startTestServer } from '../platform/testing.ts'
-import { createEvents } from './events.ts'
-import { createExperienceStore } from './experience.ts'
-import { Objectives } from './objectives.ts'
-import { createSignals, createWorld, startPeers, type World } from './peers.fixture.ts'
+import { impatientClock, serve, toTheEnd } from './mind.testing.ts'
+import { createWorld } from './peers.fixture.ts'
 import { createProver } from './proof/prover.ts'
-import { createMetaController } from './service.ts'
-import { Watchers } from './watchers.ts'
-
-const observeSeconds = 20
-/** One for all: it is real, and takes a second to start. */
-const prover = createProver()
-after(() => prover.close())
-/** Waiting costs nothing: a sleep ends at once, but yields, and the wall clock is the system's. */
-const impatientClock: Clock = {
-  ...systemClock,
-  sleep: async (_durationMs, signal) => {
-    await new Promise((resolve) => setImmediate(resolve))
-    signal?.throwIfAborted()
-  },
-}
-
-interface Running {
-  readonly objectives: Objectives
-  readonly registry: Registry
-  readonly stop: () => Promise<void>
-}
-
-async function newJournal(t: TestContext, clock: Clock = systemClock): Promise<Journal> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'nexus-mind-'))
-  const journal = await openJournal(`sqlite:${path.join(folder, 'journal.sqlite')}`, { clock })
-  t.after(async () => {
-    await journal.close()
-    await rm(folder, { recursive: true })
-  })
-  return journal
-}
-
-async function startMind(journal: Journal, world: World, clock: Clock = impatientClock): Promise<Running> {
-  const registry = new Registry()
-  const drain = new AbortController()
-  const { peers, close } = await startPeers(world)
-  const stageContext = {
-    peers,
-    prover,
-    signals: createSignals(world),
-    experiences: createExperienceStore(journal),
-    clock,
-    observeSeconds,
-  }
-  const parts = {
-    journal,
-    clock,
-    events: createEvents(silentLog, registry),
-    watchers: new Watchers(),
-    stageContext,
-  }
-  const objectives = new Objectives(parts, drain.signal)
-  await objectives.resume()
-  const stop = async () => {
-    drain.abort(new Error('the test stops'))
-    await objectives.stopped()
-    await close()
-  }
-  return { objectives, registry, stop }
-}
-
-async function serve(t: TestContext, world: World, clock?: Clock) {
-  const journal = await newJournal(t, clock)
-  const mind = await startMind(journal, world, clock)
-  const implementation = createMetaController({
-    objectives: mind.objectives,
-    targets: ['storefront'],
-    defaultAutonomy: 'auto',
-  })
-  const server = await startTestServer([mount(MetaControllerService, implementation)])
-  t.after(async () => {
-    await mind.stop()
-    await server.close()
-  })
-  return { client: createClient(MetaControllerService, server.transport), ...mind, journal }
-}
-
-async function toTheEnd(
-  client: Awaited<ReturnType<typeof serve>>['client'],
-  objectiveId: string,
-  onWatching: () => void = () => undefined,
-) {
-  const seen: { type: string; message: string }[] = []
-  for await (const { event } of client.watchObjective({ objectiveId })) {
-    onWatching()
-    seen.push(event!)
-  }
-  const { objective } = await client.getObjective({ objectiveId })
-  return { seen, objective: objective! }
-}
 
 test('an objective goes through all stages to a promotion, and its watcher sees each', async (t) => {
   const watched = Promise.withResolvers<void>()
@@ -133,6 +31,30 @@ test('an objective goes through all stages to a promotion, and its watcher sees 
   )
   const { journal } = await client.exportJournal({ objectiveId })
   assert.equal(verifyExport(journal).ok, true)
+})
+
+test('a decision shows its p-value, who causes it, and what was proved', async (t) => {
+  const { client } = await serve(t, createWorld())
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { decision } = (await toTheEnd(client, objectiveId)).objective
+  assert.ok((decision?.anomalies[0]?.pValue ?? 1) < 1e-6)
+  assert.deepEqual([decision?.rootCauses[0]?.service, decision?.rootCauses[0]?.share], ['storefront', 1])
+  assert.equal(decision?.obligations.length, 4)
+  for (const { name, status, smtSha256 } of decision?.obligations ?? [])
+    assert.ok(status === 'proven' && /^[0-9a-f]{64}$/.test(smtSha256), name)
+})
+
+test('without a solver nothing is proved, and nothing is changed', async (t) => {
+  const world = createWorld()
+  const prover = createProver({ program: { argv: ['/nonexistent/solver'] } })
+  t.after(() => prover.close())
+  const { client } = await serve(t, world, { prover })
+  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
+  const { objective } = await toTheEnd(client, objectiveId)
+  assert.equal(objective.state, StateCode.DECLINED)
+  assert.match(objective.reason, /not proven: the solver cannot be started/)
+  assert.equal(objective.decision?.intervention, 'none')
+  assert.ok(!world.calls.includes('proposeChange'))
 })
 
 test('a canary that is worse ends aborted, with the change reverted', async (t) => {
@@ -299,7 +221,7 @@ test('with the deployer away an objective still ends, says what could not be put
 test('a wall clock that goes back all the time disturbs nothing, and the journal verifies', async (t) => {
   let steps = 0
   const clock = { ...impatientClock, nowMs: () => systemClock.nowMs() - 60_000 * steps++ }
-  const { client, journal } = await serve(t, createWorld(), clock)
+  const { client, journal } = await serve(t, createWorld(), { clock })
   const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
   const { objective } = await toTheEnd(client, objectiveId)
   assert.equal(objective.state, StateCode.PROMOTED, objective.reason)
@@ -367,51 +289,3 @@ test('the same request id gives the same objective', async (t) => {
   await toTheEnd(client, first.objectiveId)
   assert.equal((await client.submitObjective(request)).objectiveId, first.objectiveId)
 })
-
-test('stopped before any of its calls, it goes on after a restart to the same end, with each effect once', async (t) => {
-  const calls = await countCalls(t)
-  for (let stopAt = 1; stopAt <= calls; stopAt++) {
-    const journal = await newJournal(t)
-    const world = createWorld()
-    const first = await startMind(journal, world)
-    let made = 0
-    const stopped = new Promise<void>((resolve) => {
-      world.before = () => {
-        made += 1
-        if (made !== stopAt + 1) return
-        void first.stop().then(resolve)
-        throw new ConnectError('the process is gone', Code.Unavailable)
-      }
-    })
-    const wish = {
-      goal: 'reduce_latency',
-      targetMetric: 'latency_p95',
-      intervention: '',
-      affectedMetrics: [],
-      target: 'storefront',
-      autonomy: 'auto',
-      submittedBy: '',
-    } as const
-    const { id } = await first.objectives.submit(wish, 'the-wish')
-    if (stopAt < calls) await stopped
-    else await first.objectives.stopped().then(first.stop)
-    world.before = () => undefined
-    const second = await startMind(journal, world)
-    await eventually('the objective has ended', async () => (await second.objectives.get(id)).ending)
-    assert.equal((await second.objectives.get(id)).ending, 'promoted', `stopped at call ${stopAt}`)
-    assert.deepEqual([...world.effects].toSorted(), [
-      `commit:c-${id}-1`,
-      `deploy:c-${id}-1`,
-      `promote:c-${id}-1`,
-    ])
-    await second.stop()
-  }
-})
-
-async function countCalls(t: TestContext): Promise<number> {
-  const world = createWorld()
-  const { client } = await serve(t, world)
-  const { objectiveId } = await client.submitObjective({ goal: 'reduce_latency' })
-  await toTheEnd(client, objectiveId)
-  return world.calls.length
-}

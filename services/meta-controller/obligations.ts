@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Verdict } from './analysis/proof/obligation.ts'
 import { obligationsOf } from './analysis/proof/obligations.ts'
 import type { GatePlan, MeshPlan, RollbackPlan, RolloutPlan } from './analysis/proof/plan.ts'
-import { vetoLimits } from './analysis/utility.ts'
+import { limitsBeforeCanary } from './analysis/utility.ts'
 import { detectionSeconds, rollbackSeconds } from './assumptions.ts'
 import type { Observation } from './observe.ts'
 import { allowedBadShareOf, type Situation } from './orient.ts'
@@ -21,7 +21,7 @@ export interface ProvenObligation {
 }
 
 /** Share of the error budget that a canary may cost which fails from its start, and one that begins to fail later. */
-const maxBudgetShare = vetoLimits.worstBurn
+const maxBudgetShare = limitsBeforeCanary.worstBurn
 const maxLateBudgetShare = 1
 const withinSeconds = 60
 
@@ -97,16 +97,16 @@ function wayBack({ steps }: RolloutPlan): RollbackPlan {
 
 const dimensions = ['worst burn', 'harm', 'rollback', 'confounding'] as const
 
-/** The vetoes of `appraise`, as the condition that they are. */
+/** The vetoes that `authorize` applies, as the condition that they are. */
 const gate: GatePlan = {
   name: 'the risk gate',
   dimensions,
   accepts: {
     all: [
-      { dimension: 'worst burn', atMost: vetoLimits.worstBurn },
-      { dimension: 'harm', atMost: vetoLimits.harmProbability },
-      { dimension: 'rollback', atMost: vetoLimits.rollbackS },
-      { dimension: 'confounding', atMost: vetoLimits.confounding },
+      { dimension: 'worst burn', atMost: limitsBeforeCanary.worstBurn },
+      { dimension: 'harm', atMost: limitsBeforeCanary.harmProbability },
+      { dimension: 'rollback', atMost: limitsBeforeCanary.rollbackS },
+      { dimension: 'confounding', atMost: limitsBeforeCanary.confounding },
     ],
   },
 }

@@ -87,7 +87,9 @@ export function understand(observation: Observation, wish: Pick<Wish, 'targetMet
   const reference = metric === 'error_rate' ? 1 - worst.budget.objective : worst.budget.thresholdMs
   const anomaly = { service: worst.service, metric, value, reference, pValue: worst.violation.pValue, remark }
   const { culprit, ...blame } = blameFor({ service: worst.service, metric }, observation, changes)
-  return { ...base, service: culprit ?? worst.service, anomalies: [anomaly], ...blame, remark }
+  const service = culprit ?? worst.service
+  const trafficShare = affectedShare(service, observation.edges)
+  return { ...base, service, trafficShare, anomalies: [anomaly], ...blame, remark }
 }
 
 /** A target that does not run has no calls; that they are missing is not what has to be put right. */

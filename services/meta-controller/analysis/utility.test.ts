@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../platform/statistics/random.ts'
 import type { Risk } from './risk.ts'
-import { appraise, type ProofOutcome, type Prospect } from './utility.ts'
+import { appraise, limitsBeforeCanary, type ProofOutcome, type Prospect, vetoLimits } from './utility.ts'
 
 const risk: Risk = {
   blastRadius: 1,
@@ -96,4 +96,13 @@ test('no worsening of anything ever turns a no into a yes', () => {
     }
   }
   assert.equal(flips.checked, 16_000)
+})
+
+test('before a canary harm must be likely, and no other limit is wider', () => {
+  const even = { ...risk, harmProbability: 0.6 }
+  const likely = { ...risk, harmProbability: 0.95 }
+  const vetoed = (one: Risk) => appraise(prospect, one, [], limitsBeforeCanary).vetoes.map(({ name }) => name)
+  assert.deepEqual(vetoed(even), [])
+  assert.deepEqual(vetoed(likely), ['harm'])
+  assert.deepEqual({ ...limitsBeforeCanary, harmProbability: 0.5 }, vetoLimits)
 })

@@ -31,6 +31,11 @@ export const vetoLimits = {
   confounding: 0.5,
 } as const
 
+/** Whether a change does harm is what its canary measures: before it, evidence must make harm likely, not just as likely as not. */
+export const limitsBeforeCanary: VetoLimits = { ...vetoLimits, harmProbability: 0.9 }
+
+export type VetoLimits = { readonly [Limit in keyof typeof vetoLimits]: number }
+
 /** One-sided 95 %. */
 const cautiousDeviations = 1.645
 /** What the greatest risk costs, in the same unit as the gain. */
@@ -50,8 +55,13 @@ export interface Appraisal {
  * τ̂ − 1.645 se − 0.2 × score/100, so that uncertainty lowers the rank by itself. More of any risk, less gain or a larger standard error never turn "no" into "yes".
  * Example: gain 0.3, standard error 0.1, score 24 and no veto: 0.3 − 0.1645 − 0.048 = 0.0875, worth it.
  */
-export function appraise(prospect: Prospect, risk: Risk, outcomes: readonly ProofOutcome[]): Appraisal {
-  const vetoes = [...unproven(outcomes), ...excesses(risk)]
+export function appraise(
+  prospect: Prospect,
+  risk: Risk,
+  outcomes: readonly ProofOutcome[],
+  limits: VetoLimits = vetoLimits,
+): Appraisal {
+  const vetoes = [...unproven(outcomes), ...excesses(risk, limits)]
   const lowest = prospect.gain - cautiousDeviations * Math.max(0, prospect.standardError)
   const net = lowest - (priceOfRisk * risk.score) / 100
   const utility = Number.isNaN(net) ? -Infinity : net
@@ -67,10 +77,10 @@ function unproven(outcomes: readonly ProofOutcome[]): Veto[] {
     }))
 }
 
-function excesses(risk: Risk): Veto[] {
+function excesses(risk: Risk, limits: VetoLimits): Veto[] {
   const vetoes: Veto[] = []
   const percent = (share: number) => `${Number((share * 100).toPrecision(3))} %`
-  const { worstBurn, harmProbability, rollbackS, confounding } = vetoLimits
+  const { worstBurn, harmProbability, rollbackS, confounding } = limits
   // Written so that NaN is vetoed.
   if (!(risk.worstBurn <= worstBurn)) {
     const reason = `the rollout can spend ${percent(risk.worstBurn)} of the error budget, ${percent(worstBurn)} is the limit`
