@@ -5,7 +5,7 @@ import { normalVariate, seededRandom } from '../../../platform/statistics/random
 import { averaged, clipAt, crossFit, meanScores, scoresOf, weighing } from './aipw.ts'
 import { exponential } from './exponential.ts'
 import { imbalanceVariance } from './imbalance.ts'
-import { intervalAround, standardErrorOfMean, studentQuantile } from './interval.ts'
+import { intervalAround, standardErrorOfMean } from './interval.ts'
 import { constantModel, type Learner } from './learner.ts'
 import { emptyMatrix, matrixOf } from './matrix.ts'
 import { overlapOf, overlapProblem, trimmedRows } from './overlap.ts'
@@ -97,13 +97,16 @@ test('estimated probabilities are kept from 0 and 1 before they weigh, known one
   assert.deepEqual(weighed({ ...sample, propensity: half(1) }), [0.01, 0.3, 1])
 })
 
-test("Student's quantiles are those of the tables", () => {
+test("intervals are as wide as Student's quantiles of the tables, also with few degrees of freedom", () => {
   for (const [freedom, quantile] of [
-    [5, 2.571],
+    [1, 12.706],
+    [2, 4.303],
     [10, 2.228],
     [30, 2.042],
-  ] as const)
-    assert.ok(Math.abs(studentQuantile(0.975, freedom) - quantile) < 0.01)
+  ] as const) {
+    const { low, high } = intervalAround(0, 1, freedom)
+    assert.ok(Math.abs(high - quantile) < 1e-3 && low === -high, String(freedom))
+  }
   const { low, high } = intervalAround(1, 0.5, 1e9)
   assert.ok(Math.abs(low - 0.02) < 1e-3 && Math.abs(high - 1.98) < 1e-3)
 })

@@ -1,5 +1,5 @@
-import { normalQuantile } from '../../../platform/statistics/normal.ts'
 import { meanOf } from '../../../platform/statistics/order.ts'
+import { studentQuantile } from '../../../platform/statistics/student.ts'
 
 export interface Interval {
   readonly low: number
@@ -49,16 +49,4 @@ function blockError(deviations: Float64Array, blocks: ArrayLike<number>) {
 export function intervalAround(estimate: number, se: number, freedom: number): Interval {
   const half = studentQuantile(0.975, freedom) * se
   return { low: estimate - half, high: estimate + half, se }
-}
-
-/**
- * The quantile `p` of Student's t, from the normal one (Cornish and Fisher; Abramowitz and Stegun 26.7.5): to 1 % from 3 degrees
- * of freedom on, 3 % too small at 2. Example: studentQuantile(0.975, 10) is 2.228.
- */
-export function studentQuantile(p: number, freedom: number): number {
-  const z = normalQuantile(p)
-  const g1 = (z ** 3 + z) / 4
-  const g2 = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96
-  const g3 = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384
-  return z + g1 / freedom + g2 / freedom ** 2 + g3 / freedom ** 3
 }
