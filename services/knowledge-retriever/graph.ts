@@ -1,4 +1,3 @@
-import { isStopWord, stemOf } from '../platform/text.ts'
 import type { EntityKey, TitleName } from './entities.ts'
 import { EntityIndex, passageOf } from './entity-index.ts'
 import { Gazetteer } from './gazetteer.ts'
@@ -6,7 +5,16 @@ import { findMentions } from './mentions.ts'
 import { MergedNames } from './merged-names.ts'
 import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
 import { type DocumentImage, packImage, unpackImage } from './snapshot.ts'
-import { codeOf, marksIn, noStem, ordinalOf, Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
+import {
+  codeOf,
+  isCapital,
+  marksIn,
+  noStem,
+  ordinalOf,
+  Vocabulary,
+  type WordCodes,
+  wordIn,
+} from './vocabulary.ts'
 
 /** A passage, which is a node of the graph. */
 export interface PassageNode {
@@ -32,6 +40,8 @@ export interface PassageNode {
 export const mentionSize = 3
 const titleTermWeight = 2
 const maxRaritiesKept = 10_000
+/** A list of passages is gone through to spare looking into those of a list that is at most so many times shorter. */
+const maxTimesLonger = 30
 const noMentions = new Int32Array(0)
 
 interface DocumentNode {
@@ -67,6 +77,8 @@ export class KnowledgeGraph {
   #totalLength = 0
   #rarities: number[] = []
   #raritiesFor = 0
+  /** By ordinal, all 0 between uses. */
+  #marks = new Uint8Array(0)
 
   /** Takes documents out and puts documents in, as one step. */
   apply(change: GraphChange): void {
@@ -301,30 +313,56 @@ export class KnowledgeGraph {
     }
   }
 
-  /** Adds the passages in which the words of a name stand side by side, in their text or title. */
+  /** Adds the passages in which a name stands: its words side by side in text or title, the first of them capitalised. */
   #addPassagesThatSay(key: EntityKey, passages: Set<PassageNode>): void {
-    const words = key.split(' ')
     const ids: number[] = []
-    let rarest: readonly number[] | undefined
-    for (const word of words) {
+    const lists: (readonly number[])[] = []
+    for (const word of key.split(' ')) {
       const id = this.vocabulary.idOf(word)
       if (id === undefined) return
       ids.push(id)
-      if (isStopWord(word)) continue
-      const postings = this.vocabulary.postings(this.vocabulary.stemId(stemOf(word)) as number)
-      if (rarest === undefined || postings.length < rarest.length) rarest = postings
+      const stem = this.vocabulary.stemOfWord(id)
+      if (stem !== noStem) lists.push(this.vocabulary.postings(stem))
     }
-    for (const posting of rarest ?? []) {
-      const passage = this.passage(ordinalOf(posting))
+    lists.sort((left, right) => left.length - right.length)
+    for (const ordinal of this.#passagesInBoth(lists[0] ?? [], lists[1])) {
+      const passage = this.passage(ordinal)
       if (says(passage.words, ids) || says(passage.titleWords, ids)) passages.add(passage)
     }
   }
 
+  /** The passages that two stems have; the second is not looked at where that would take longer than it spares. */
+  #passagesInBoth(rarest: readonly number[], next: readonly number[] | undefined): number[] {
+    const ordinals = rarest.map(ordinalOf)
+    if (next === undefined || next.length > rarest.length * maxTimesLonger) return ordinals
+    if (this.#marks.length < this.capacity) this.#marks = new Uint8Array(this.capacity * 2)
+    const marks = this.#marks
+    for (const ordinal of ordinals) marks[ordinal] = 1
+    const both = next.map(ordinalOf).filter((ordinal) => marks[ordinal] === 1)
+    for (const ordinal of ordinals) marks[ordinal] = 0
+    return both
+  }
+
+  /** Brings a passage's edges to what it now says: those that stay are not touched, as most do. */
   #link(passage: PassageNode): void {
-    this.#unlink(passage)
     const found = findMentions(passage, this.gazetteer, (key) => this.meaningOf(key))
+    const before = passage.mentions
     const mentions = new Int32Array(found.size * mentionSize)
     let at = 0
+    for (let old = 0; old < before.length; old += mentionSize) {
+      const number = before[old] as number
+      const { key } = this.entities.at(number)
+      const mention = found.get(key)
+      if (mention === undefined || mention.kind !== before[old + 1]) {
+        this.entities.unlink(number, passage.ordinal)
+        continue
+      }
+      found.delete(key)
+      mentions[at] = number
+      mentions[at + 1] = mention.kind
+      mentions[at + 2] = mention.sentences
+      at += mentionSize
+    }
     for (const [key, { kind, sentences }] of found) {
       mentions[at] = this.entities.link(key, passage.ordinal, kind)
       mentions[at + 1] = kind
@@ -361,11 +399,11 @@ class Numbering {
   }
 }
 
-/** Whether the words stand side by side. */
+/** Whether the words stand side by side, the first of them capitalised: elsewhere the gazetteer does not look for them. */
 function says(codes: WordCodes, ids: readonly number[]): boolean {
   const first = ids[0] as number
   for (let from = 0; from + ids.length <= codes.length; from += 1) {
-    if (wordIn(codes[from] as number) !== first) continue
+    if (wordIn(codes[from] as number) !== first || !isCapital(codes[from] as number)) continue
     let length = 1
     while (length < ids.length && wordIn(codes[from + length] as number) === ids[length]) length += 1
     if (length === ids.length) return true
