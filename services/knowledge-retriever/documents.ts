@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { titleNames } from './entities.ts'
+import { type EntityKey, titleNames } from './entities.ts'
 import { type KnownDocument, type PreparedDocument, prepareDocument } from './prepare.ts'
 import type { StoredDocument, WrittenDocument } from './store.ts'
 
@@ -20,12 +20,35 @@ export function idOf(offered: OfferedDocument): string {
   return offered.id === '' ? sha256(offered.text.toWellFormed()) : offered.id.toWellFormed()
 }
 
+/** Hex digits of a SHA-256. */
+const digestLength = 64
+const namesDigestLength = 16
+
 /** Makes the text well-formed (a lone surrogate becomes U+FFFD), so that what is hashed, stored and answered is one text. */
 export function identify(offered: OfferedDocument): StoredDocument {
   const title = offered.title.toWellFormed()
   const text = offered.text.toWellFormed()
   const source = offered.source.toWellFormed()
   return { id: idOf(offered), title, text, source, hash: sha256(JSON.stringify([title, text, source])) }
+}
+
+/**
+ * The document with the names that a model has found in it. Its hash tells them too, so that those who share a store take
+ * them over; the names of a text come after the hash of the text.
+ */
+export function withNames(document: StoredDocument, names: readonly EntityKey[]): StoredDocument {
+  const digest = sha256(JSON.stringify(names)).slice(0, namesDigestLength)
+  return { ...document, names, hash: `${document.hash.slice(0, digestLength)}+${digest}` }
+}
+
+/** Whether two hashes are of the same text, whatever names were found in it. */
+export function saysTheSame(hash: string, other: string): boolean {
+  return hash.slice(0, digestLength) === other.slice(0, digestLength)
+}
+
+/** Whether a model has looked for names in what this is the hash of. */
+export function hasNames(hash: string): boolean {
+  return hash.length > digestLength
 }
 
 /**
@@ -64,7 +87,7 @@ export async function prepareAll(documents: readonly KnownDocument[]): Promise<P
 
 /** What a store writes of a document: its passages are as the graph has them. */
 export function writtenFrom(stored: StoredDocument, prepared: PreparedDocument): WrittenDocument {
-  const { id, title, text, source, hash } = stored
+  const { id, title, text, source, hash, names: told } = stored
   const fromTitle = titleNames(title).map(({ key }) => key)
   const passages = prepared.passages.map((passage) => ({
     id: passage.id,
@@ -72,7 +95,7 @@ export function writtenFrom(stored: StoredDocument, prepared: PreparedDocument):
     offset: passage.offset,
     names: [...new Set([...fromTitle, ...passage.spans])],
   }))
-  return { id, title, text, source, hash, passages }
+  return { id, title, text, source, hash, ...(told && { names: told }), passages }
 }
 
 /** In hex. */

@@ -21,6 +21,12 @@ export interface KnowledgeEvents {
   snapshotFailed(error: unknown): void
   /** The snapshot could not be used: the graph is built from the documents. */
   snapshotNotUsed(reason: string): void
+  /** A model has looked for the names in a passage, and so many stand there. */
+  namesExtracted(count: number, tokens: { input: number; output: number }): void
+  /** A model gave nothing that can be used for a passage: it is taken for one without names. */
+  passageNotRead(reason: string): void
+  /** No model looks for names for so long; documents are stored without. */
+  extractionStopped(reason: string, forMs: number): void
   /** A question was looked up. */
   retrieved(passages: number): void
   /** A call ended because the store does not answer, or refuses to. */
@@ -40,6 +46,7 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
     },
   })
   return {
+    ...extractionEvents(log, registry),
     opened: (knowledge, durationMs) => {
       const { documents: count, passages, entities } = knowledge.inMemory
       opened = knowledge
@@ -107,4 +114,48 @@ function countersIn(registry: Registry) {
     registers: [registry],
   })
   return { documents, retrievals, failures }
+}
+
+type ExtractionEvents = Pick<KnowledgeEvents, 'namesExtracted' | 'passageNotRead' | 'extractionStopped'>
+
+function extractionEvents(log: Log, registry: Registry): ExtractionEvents {
+  const extraction = extractionCountersIn(registry)
+  return {
+    namesExtracted: (count, { input, output }) => {
+      extraction.passages.inc({ outcome: 'read' })
+      extraction.tokens.inc({ direction: 'input' }, input)
+      extraction.tokens.inc({ direction: 'output' }, output)
+      log.debug('names_extracted', { count, input_tokens: input, output_tokens: output })
+    },
+    passageNotRead: (reason) => {
+      extraction.passages.inc({ outcome: 'not_read' })
+      log.warn('passage_not_read', { reason })
+    },
+    extractionStopped: (reason, forMs) => {
+      extraction.stops.inc()
+      log.warn('extraction_stopped', { reason, for_ms: Math.round(forMs) })
+      trace.getActiveSpan()?.addEvent('extraction_stopped', { reason })
+    },
+  }
+}
+
+function extractionCountersIn(registry: Registry) {
+  const passages = new Counter({
+    name: 'nexus_extraction_passages_total',
+    help: 'Passages shown to a model that looks for names, by whether its answer could be used.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const tokens = new Counter({
+    name: 'nexus_extraction_tokens_total',
+    help: 'Tokens that looking for names has cost.',
+    labelNames: ['direction'],
+    registers: [registry],
+  })
+  const stops = new Counter({
+    name: 'nexus_extraction_stops_total',
+    help: 'How often looking for names stopped: the tokens were used up, or the model failed.',
+    registers: [registry],
+  })
+  return { passages, tokens, stops }
 }

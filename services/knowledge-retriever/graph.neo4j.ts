@@ -45,7 +45,8 @@ const cypher = {
   hashes: `MATCH (d:NexusDocument) WHERE d.id > $after
     RETURN d.id AS id, d.hash AS hash ORDER BY d.id LIMIT $count`,
   read: `MATCH (d:NexusDocument) WHERE d.id IN $ids
-    RETURN d.id AS id, d.title AS title, d.text AS text, d.source AS source, d.hash AS hash`,
+    RETURN d.id AS id, d.title AS title, d.text AS text, d.source AS source, d.hash AS hash,
+      d.names AS names`,
   delete: `MATCH (d:NexusDocument) WHERE d.id IN $ids
     OPTIONAL MATCH (d)-[:HAS_PASSAGE]->(p:NexusPassage)
     OPTIONAL MATCH (p)-[:NAMES]->(n:NexusName)
@@ -56,7 +57,8 @@ const cypher = {
     WITH n WHERE NOT EXISTS { (n)<-[:NAMES]-() }
     DELETE n`,
   store: `UNWIND $rows AS row
-    CREATE (d:NexusDocument {id: row.id, title: row.title, text: row.text, source: row.source, hash: row.hash})
+    CREATE (d:NexusDocument {id: row.id, title: row.title, text: row.text, source: row.source, hash: row.hash,
+      names: row.names})
     WITH d, row UNWIND row.passages AS passage
     CREATE (d)-[:HAS_PASSAGE]->(p:NexusPassage {id: passage.id, text: passage.text, offset: passage.offset})
     WITH p, passage UNWIND passage.names AS name
@@ -134,7 +136,7 @@ class Neo4jStore implements DocumentStore {
   async *read(ids: readonly string[]): AsyncIterable<readonly StoredDocument[]> {
     for (let from = 0; from < ids.length; from += readBatch) {
       const rows = await this.#read(cypher.read, { ids: ids.slice(from, from + readBatch) })
-      yield rows.map((row) => row.toObject() as StoredDocument)
+      yield rows.map((row) => documentOf(row.toObject() as DocumentRow))
     }
   }
 
@@ -177,14 +179,23 @@ async function apply(transaction: ManagedTransaction, change: StoreChange): Prom
   if (merged.length > 0) await transaction.run(cypher.merge, { rows: [...merged] })
 }
 
-function rowOf({ id, title, text, source, hash, passages }: WrittenDocument): Record<string, unknown> {
+function rowOf({ names, passages, ...document }: WrittenDocument): Record<string, unknown> {
   const rows = passages.map((passage) => ({
     id: passage.id,
     text: passage.text,
     offset: neo4j.int(passage.offset),
     names: passage.names.filter((name) => name.length <= maxNameChars),
   }))
-  return { id, title, text, source, hash, passages: rows }
+  const { id, title, text, source, hash } = document
+  return { id, title, text, source, hash, names: names ?? null, passages: rows }
+}
+
+interface DocumentRow extends Omit<StoredDocument, 'names'> {
+  readonly names: readonly EntityKey[] | null
+}
+
+function documentOf({ names, ...document }: DocumentRow): StoredDocument {
+  return names === null ? document : { ...document, names }
 }
 
 function numberIn(row: Row | undefined, key: string, address: string): number {

@@ -12,14 +12,15 @@ import {
   StoreUnavailableError,
 } from './store.ts'
 
-const schemaVersion = 2
+const schemaVersion = 3
 const readBatch = 200
-/** Version 1 had no merged names; all else was the same. */
-const olderVersions: readonly unknown[] = [1]
+/** Version 1 had no merged names, and 2 no names that a model has found; all else was the same. */
+const olderVersions: readonly unknown[] = [1, 2]
 
 const schema = `
   CREATE TABLE IF NOT EXISTS documents (
-    id TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL,
+    names TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS merged_names (alias TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (only INTEGER PRIMARY KEY CHECK (only = 1), schema INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;
@@ -49,8 +50,10 @@ function openDatabase(file: string): DatabaseSync {
     database.exec(`BEGIN IMMEDIATE; ${schema}`)
     database.prepare('INSERT OR IGNORE INTO meta VALUES (1, ?, ?)').run(schemaVersion, firstRevision())
     const found = database.prepare('SELECT schema FROM meta').get()?.schema
-    if (olderVersions.includes(found)) database.prepare('UPDATE meta SET schema = ?').run(schemaVersion)
-    else if (found !== schemaVersion) {
+    if (olderVersions.includes(found)) {
+      database.exec('ALTER TABLE documents ADD COLUMN names TEXT')
+      database.prepare('UPDATE meta SET schema = ?').run(schemaVersion)
+    } else if (found !== schemaVersion) {
       throw new Error(`it has schema ${found}, this NEXUS reads ${schemaVersion}`)
     }
     database.exec('COMMIT')
@@ -74,8 +77,8 @@ class SqliteStore implements DocumentStore {
       revision: database.prepare('SELECT revision FROM meta'),
       advance: database.prepare('UPDATE meta SET revision = revision + 1'),
       hashes: database.prepare('SELECT id, hash FROM documents'),
-      read: database.prepare('SELECT id, title, text, source, hash FROM documents WHERE id = ?'),
-      store: database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)'),
+      read: database.prepare('SELECT id, title, text, source, hash, names FROM documents WHERE id = ?'),
+      store: database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)'),
       delete: database.prepare('DELETE FROM documents WHERE id = ?'),
       names: database.prepare('SELECT alias, name FROM merged_names'),
       merge: database.prepare('INSERT OR REPLACE INTO merged_names VALUES (?, ?)'),
@@ -98,7 +101,12 @@ class SqliteStore implements DocumentStore {
   async *read(ids: readonly string[]): AsyncIterable<readonly StoredDocument[]> {
     for (let from = 0; from < ids.length; from += readBatch) {
       const batch = ids.slice(from, from + readBatch)
-      yield this.#working(() => batch.flatMap((id) => (this.#statements.read.get(id) as never) ?? []))
+      yield this.#working(() =>
+        batch.flatMap((id) => {
+          const row = this.#statements.read.get(id)
+          return row === undefined ? [] : documentOf(row as unknown as DocumentRow)
+        }),
+      )
     }
   }
 
@@ -125,8 +133,8 @@ class SqliteStore implements DocumentStore {
     this.#database.exec('BEGIN IMMEDIATE')
     try {
       for (const id of deleted) this.#statements.delete.run(id)
-      for (const { id, title, text, source, hash } of stored) {
-        this.#statements.store.run(id, title, text, source, hash)
+      for (const { id, title, text, source, hash, names } of stored) {
+        this.#statements.store.run(id, title, text, source, hash, names ? JSON.stringify(names) : null)
       }
       for (const alias of split) this.#statements.split.run(alias)
       for (const { alias, name } of merged) this.#statements.merge.run(alias, name)
@@ -152,4 +160,13 @@ class SqliteStore implements DocumentStore {
       throw new StoreUnavailableError(this.address, (error as Error).message, { cause: error })
     }
   }
+}
+
+/** A document as its row has it; the names as JSON. */
+interface DocumentRow extends Omit<StoredDocument, 'names'> {
+  readonly names: string | null
+}
+
+function documentOf({ names, ...document }: DocumentRow): StoredDocument {
+  return names === null ? document : { ...document, names: JSON.parse(names) }
 }

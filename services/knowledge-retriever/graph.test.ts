@@ -34,7 +34,10 @@ function anyDocument(random: () => number, id: string): KnownDocument {
     return `${anyOf(random, names)} ${anyOf(random, verbs)} ${anyOf(random, names)}.`
   })
   const title = random() < 0.5 ? anyOf(random, names) : ''
-  return { id, title, text: sentences.join(random() < 0.2 ? '\n\n' : ' '), source: '' }
+  const text = sentences.join(random() < 0.2 ? '\n\n' : ' ')
+  // As if a model had found names in small letters; one of them only some passages say.
+  const told = random() < 0.3 ? { names: ['knew', 'born in west virginia', 'left virginia'] } : {}
+  return { id, title, text, source: '', ...told }
 }
 
 function put(

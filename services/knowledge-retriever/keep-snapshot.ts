@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import type { KnowledgeEvents } from './events.ts'
+import type { Extraction } from './extraction.ts'
 import { Knowledge } from './knowledge.ts'
 import { SnapshotError } from './snapshot.ts'
 import type { SnapshotFile } from './snapshot-file.ts'
@@ -28,13 +29,14 @@ export async function openFromSnapshot(
   store: DocumentStore,
   file: SnapshotFile | undefined,
   events: KnowledgeEvents,
+  extraction?: Extraction,
 ): Promise<Knowledge> {
   try {
-    return await Knowledge.open(store, await file?.read())
+    return await Knowledge.open(store, { image: await file?.read(), extraction })
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error
     events.snapshotNotUsed(error.message)
-    return await Knowledge.open(store)
+    return await Knowledge.open(store, { extraction })
   }
 }
 

@@ -1,6 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
-import { batchById, identify, type OfferedDocument, prepareAll, writtenFrom } from './documents.ts'
+import {
+  batchById,
+  hasNames,
+  identify,
+  type OfferedDocument,
+  prepareAll,
+  saysTheSame,
+  withNames,
+  writtenFrom,
+} from './documents.ts'
 import type { EntityKey } from './entities.ts'
+import type { Extraction, Patience } from './extraction.ts'
 import { KnowledgeGraph } from './graph.ts'
 import { checkMerge } from './merging.ts'
 import type { PreparedDocument } from './prepare.ts'
@@ -22,10 +32,19 @@ export interface PutResult {
   readonly id: string
   readonly outcome: PutOutcome
   readonly passages: number
+  /** A model has looked for the names in it. */
+  readonly namesExtracted: boolean
 }
 
 /** How much is known, and at which revision of the store. */
 export type Statistics = KnowledgeGraph['counts'] & { readonly revision: number }
+
+/** What is opened beside the store. */
+export interface OpenOptions {
+  readonly image?: KnowledgeImage
+  /** Absent: no model looks for names. */
+  readonly extraction?: Extraction
+}
 
 /** A change, with what it comes to in the graph and for the one who asked for it. */
 interface Plan<T> {
@@ -54,6 +73,7 @@ export class Knowledge {
   /** Of every document in the graph. */
   readonly #hashes: Map<string, string>
   readonly #merged: Map<EntityKey, EntityKey>
+  readonly #extraction: Extraction | undefined
   readonly #turns = new Turns(maxWaiting)
   #revision = -1
   /** Documents put into the graph or taken out since it was opened. */
@@ -63,8 +83,9 @@ export class Knowledge {
   #lastLook: Promise<void> = Promise.resolve()
   #nextLook: Promise<void> | undefined
 
-  private constructor(store: DocumentStore, image: KnowledgeImage | undefined) {
+  private constructor(store: DocumentStore, { image, extraction }: OpenOptions) {
     this.#store = store
+    this.#extraction = extraction
     this.#graph = image === undefined ? new KnowledgeGraph() : KnowledgeGraph.load(image.graph)
     this.#hashes = new Map(image?.hashes)
     this.#merged = new Map(image?.merged)
@@ -74,18 +95,31 @@ export class Knowledge {
    * Reads the documents of the store into the graph, a few thousand a second; of those in the image only what has changed
    * since. Errors: SnapshotError when the image cannot be read.
    */
-  static async open(store: DocumentStore, image?: KnowledgeImage): Promise<Knowledge> {
-    const knowledge = new Knowledge(store, image)
+  static async open(store: DocumentStore, options: OpenOptions = {}): Promise<Knowledge> {
+    const knowledge = new Knowledge(store, options)
     await knowledge.#turns.run(() => knowledge.#catchUp())
     return knowledge
   }
 
-  /** Stores a batch: all of it, in the store and in the graph, or nothing. Errors: RepeatedIdError too. */
-  async put(offered: readonly OfferedDocument[]): Promise<PutResult[]> {
+  /**
+   * Stores a batch: all of it, in the store and in the graph, or nothing. Before, a model looks for names in it where one is
+   * asked to: for as long as `patience` allows, and outside of the turns, so that others need not wait. Errors: RepeatedIdError too.
+   */
+  async put(offered: readonly OfferedDocument[], patience: Patience = {}): Promise<PutResult[]> {
     const documents = offered.map(identify)
     const byId = batchById(offered, documents)
+    if (this.#extraction !== undefined) {
+      const unread = [...byId.values()].filter((document) => !this.#isKnown(document, true))
+      const names = await this.#extraction.namesIn(unread, patience)
+      for (const [id, keys] of names) byId.set(id, withNames(byId.get(id) as StoredDocument, keys))
+    }
     const read = new Map<string, PreparedDocument>()
     return await this.#turns.run(() => this.#make(() => this.#planToPut(documents, byId, read)))
+  }
+
+  /** Why no model looks for names at the moment; empty while one does, and when none is asked to. */
+  get extractionStopped(): string {
+    return this.#extraction?.stopped ?? ''
   }
 
   /** Forgets documents, some at a time and each of them whole; gives how many of the ids were known. */
@@ -172,7 +206,7 @@ export class Knowledge {
     byId: ReadonlyMap<string, StoredDocument>,
     read: Map<string, PreparedDocument>,
   ): Promise<Plan<PutResult[]>> {
-    const fresh = [...byId.values()].filter(({ id, hash }) => this.#hashes.get(id) !== hash)
+    const fresh = [...byId.values()].filter((document) => !this.#isKnown(document, hasNames(document.hash)))
     // Read first: what cannot be read into the graph must not be in the store either.
     for (const each of await prepareAll(fresh.filter(({ id }) => !read.has(id)))) {
       read.set(each.document.id, each)
@@ -180,17 +214,26 @@ export class Knowledge {
     const prepared = fresh.map(({ id }) => read.get(id) as PreparedDocument)
     const stored = fresh.map((document, index) => writtenFrom(document, prepared[index] as PreparedDocument))
     const offeredBefore = new Set<string>()
-    const outcomes = documents.map(({ id, hash }): PutOutcome => {
+    const freshIds = new Set(fresh.map(({ id }) => id))
+    const outcomes = documents.map(({ id }): PutOutcome => {
       const isSecond = offeredBefore.has(id)
       offeredBefore.add(id)
-      if (isSecond || this.#hashes.get(id) === hash) return 'unchanged'
+      if (isSecond || !freshIds.has(id)) return 'unchanged'
       return this.#hashes.has(id) ? 'replaced' : 'added'
     })
     const result = () =>
-      documents.map(({ id }, index) => {
-        return { id, outcome: outcomes[index] as PutOutcome, passages: this.#graph.passagesOf(id) }
+      documents.map(({ id }, index): PutResult => {
+        const namesExtracted = hasNames(this.#hashes.get(id) ?? '')
+        const outcome = outcomes[index] as PutOutcome
+        return { id, outcome, passages: this.#graph.passagesOf(id), namesExtracted }
       })
     return { change: { ...noChange, stored }, prepared, result }
+  }
+
+  /** Whether the same text is known under its id; with `namesToo`, also whether a model has looked for names in it. */
+  #isKnown({ id, hash }: StoredDocument, namesToo: boolean): boolean {
+    const known = this.#hashes.get(id)
+    return known !== undefined && saysTheSame(known, hash) && (!namesToo || hasNames(known))
   }
 
   /** Decides, makes the change in the store and then in the graph; decides anew when others were faster. */

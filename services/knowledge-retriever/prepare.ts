@@ -7,6 +7,7 @@ import {
   type TitleName,
   titleNames,
 } from './entities.ts'
+import { findNames, type NamesByWord, namesByWord } from './names-in-text.ts'
 import { cutIntoPassages } from './passages.ts'
 
 /** A document as it is kept: well-formed text, an id that is never empty. */
@@ -15,6 +16,8 @@ export interface KnownDocument {
   readonly title: string
   readonly text: string
   readonly source: string
+  /** The names that a model has found in it, as keys; absent when none has looked. */
+  readonly names?: readonly EntityKey[]
 }
 
 /** What a document comes to: all that can be worked out without the graph. */
@@ -30,10 +33,14 @@ export interface PreparedPassage {
   readonly offset: number
   readonly text: string
   readonly content: PreparedText
+  /** The names in it: those that capital letters show, and those that a model has found. */
   readonly spans: readonly EntityKey[]
 }
 
-/** The words of a text, and for each 1 if it is capitalised, 2 if it begins a sentence, 3 if both. */
+/**
+ * The words of a text, and for each 1 if it is capitalised, 2 if it begins a sentence, 3 if both. A word with which a name
+ * begins that a model has found counts as capitalised: names are looked for where capital letters are.
+ */
 export interface PreparedText {
   readonly words: readonly string[]
   readonly marks: Uint8Array
@@ -47,16 +54,14 @@ export function prepareDocument(document: KnownDocument): PreparedDocument {
   for (const name of inducedAliases(title, document.text)) {
     if (!names.some(({ key }) => key === name.key)) names.push(name)
   }
+  const told = namesByWord(document.names ?? [])
   const passages = cutIntoPassages(document.text).map((piece, index): PreparedPassage => {
     const text = document.text.slice(piece.offset, piece.offset + piece.length)
     const tokens = tokenize(text)
-    return {
-      id: passageId(document, index),
-      offset: piece.offset,
-      text,
-      content: preparedText(tokens),
-      spans: [...capitalisedNames(text, tokens)],
-    }
+    const content = preparedText(tokens)
+    const spans = capitalisedNames(text, tokens)
+    for (const key of markNames(content, told)) spans.add(key)
+    return { id: passageId(document, index), offset: piece.offset, text, content, spans: [...spans] }
   })
   return { document, title: preparedText(tokenize(title)), titleNames: names, passages }
 }
@@ -66,7 +71,17 @@ export function passageId({ id }: KnownDocument, index: number): string {
   return `${id}#${index}`
 }
 
-function preparedText(tokens: readonly Token[]): PreparedText {
+/** Marks the words with which names begin as if they were capitalised, and gives the names. */
+function markNames(content: PreparedText, names: NamesByWord): EntityKey[] {
+  if (names.size === 0) return []
+  return findNames(content, names).map(({ key, at }) => {
+    content.marks[at] = (content.marks[at] as number) | 1
+    return key
+  })
+}
+
+/** The words of a text as names are looked for in them. */
+export function preparedText(tokens: readonly Token[]): PreparedText {
   const marks = new Uint8Array(tokens.length)
   let sentence = -1
   tokens.forEach((token, index) => {

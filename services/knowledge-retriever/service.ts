@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { Code, ConnectError } from '@connectrpc/connect'
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
 import {
   type Document,
   DocumentSchema,
@@ -14,6 +14,7 @@ import {
 import { type MountedService, mount } from '../platform/service.ts'
 import { type OfferedDocument, RepeatedIdError, sha256 } from './documents.ts'
 import type { KnowledgeEvents } from './events.ts'
+import type { Patience } from './extraction.ts'
 import { ingest, type Progress } from './ingest.ts'
 import type { Knowledge, PutOutcome, Statistics } from './knowledge.ts'
 import { keyOfName, MergeRefusedError, NotANameError } from './merging.ts'
@@ -32,30 +33,31 @@ const outcomes: Record<PutOutcome, IngestOutcome> = {
 /** The RPCs over what is known. */
 export function createKnowledgeRetriever(knowledge: Knowledge, events: KnowledgeEvents): MountedService {
   const told = <T>(work: () => Promise<T>) => tellingRefusals(events, work)
-  const stream = (requests: AsyncIterable<{ document?: Document }>) =>
-    ingest(knowledge, documentsOf(requests), events.stored)
+  const stream = (requests: AsyncIterable<{ document?: Document }>, context: HandlerContext) =>
+    ingest(knowledge, documentsOf(requests), { onStored: events.stored, patience: () => patienceOf(context) })
   return mount(KnowledgeRetrieverService, {
-    putDocuments: ({ documents }) =>
+    putDocuments: ({ documents }, context) =>
       told(async () => {
-        const results = await knowledge.put(documents)
+        const results = await knowledge.put(documents, patienceOf(context))
         events.stored(results)
-        return { documents: results.map((result) => ({ ...result, outcome: outcomes[result.outcome] })) }
-      }),
-    ingestDocuments: (requests) =>
-      told(async () => {
-        let reply = {}
-        for await (const { added, replaced, unchanged } of stream(requests)) {
-          reply = { added: BigInt(added), replaced: BigInt(replaced), unchanged: BigInt(unchanged) }
+        return {
+          documents: results.map((result) => ({ ...result, outcome: outcomes[result.outcome] })),
+          extractionStopped: knowledge.extractionStopped,
         }
-        return reply
       }),
-    streamDocuments: async function* (requests) {
-      const progress = stream(requests)
+    ingestDocuments: (requests, context) =>
+      told(async () => {
+        let reply: ReturnType<typeof packTotals> | undefined
+        for await (const progress of stream(requests, context)) reply = packTotals(progress, knowledge)
+        return reply ?? {}
+      }),
+    streamDocuments: async function* (requests, context) {
+      const progress = stream(requests, context)
       try {
         for (;;) {
           const next = await told(() => progress.next())
           if (next.done) return
-          yield packProgress(next.value)
+          yield packProgress(next.value, knowledge)
         }
       } finally {
         await progress.return(undefined)
@@ -118,13 +120,30 @@ async function tellingRefusals<T>(events: KnowledgeEvents, work: () => Promise<T
   }
 }
 
-function packProgress(progress: Progress): MessageInitShape<typeof StreamDocumentsResponseSchema> {
-  const { added, replaced, unchanged, passages } = progress
+/** Whoever has set a deadline waits for names until half of what is left of it; the rest is for storing. */
+function patienceOf({ signal, timeoutMs }: HandlerContext): Patience {
+  const leftMs = timeoutMs()
+  return leftMs === undefined ? { signal } : { signal, withinMs: leftMs / 2 }
+}
+
+function packTotals({ added, replaced, unchanged, namesExtracted }: Progress, knowledge: Knowledge) {
   return {
-    stored: BigInt(added + replaced + unchanged),
     added: BigInt(added),
     replaced: BigInt(replaced),
     unchanged: BigInt(unchanged),
+    namesExtracted: BigInt(namesExtracted),
+    extractionStopped: knowledge.extractionStopped,
+  }
+}
+
+function packProgress(
+  progress: Progress,
+  knowledge: Knowledge,
+): MessageInitShape<typeof StreamDocumentsResponseSchema> {
+  const { added, replaced, unchanged, passages } = progress
+  return {
+    ...packTotals(progress, knowledge),
+    stored: BigInt(added + replaced + unchanged),
     passages: BigInt(passages),
   }
 }

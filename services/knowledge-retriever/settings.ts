@@ -1,4 +1,4 @@
-import { backEnd, readSettings, type SettingsOf, text } from '../platform/settings.ts'
+import { backEnd, integer, oneOf, readSettings, type SettingsOf, text } from '../platform/settings.ts'
 
 const graphBackEnd = backEnd('sqlite', 'neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc')
 
@@ -21,6 +21,20 @@ const table = {
     purpose:
       'the file of the snapshot from which a start need not read every document, or none; default: beside a SQLite file, none for a Neo4j',
     fallback: '',
+  },
+  extraction: {
+    variable: 'NEXUS_EXTRACTION',
+    read: oneOf(['off', 'names']),
+    purpose:
+      'names: the language model looks for the names in each document before it is stored, as extra evidence; off: no model is asked',
+    fallback: 'off' as const,
+  },
+  extractionTokensPerDay: {
+    variable: 'NEXUS_EXTRACTION_DAILY_TOKEN_BUDGET',
+    read: integer({ min: 0, max: 1_000_000_000_000 }),
+    purpose:
+      'most tokens that a process spends on a day (UTC) on looking for names; when they are used up, documents are stored without',
+    fallback: 1_000_000,
   },
 } as const
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { seededRandom } from '../platform/eventually.testing.ts'
-import { identify, writtenFrom } from './documents.ts'
+import { identify, withNames, writtenFrom } from './documents.ts'
 import { prepareDocument } from './prepare.ts'
 import {
   type DocumentStore,
@@ -121,6 +121,21 @@ function storing(store_: () => DocumentStore, reopen: () => Promise<DocumentStor
     await holds(store_(), [kept, written('a', 'New.')])
     await store_().change({ ...noChange, deleted: ['kept', 'a'] }, await store_().revision())
     await holds(await reopen(), [])
+  })
+
+  test('the names that a model has found are kept with the document, none found too, and go with it', async () => {
+    const told = (id: string, names: string[]) => {
+      const document = withNames(identify({ id, title: '', text: 'Tin from cornwall.', source: '' }), names)
+      return writtenFrom(document, prepareDocument(document))
+    }
+    const documents = [told('a', ['tin', 'cornwall']), told('b', []), written('c', 'Tin from cornwall.')]
+    await store(store_(), ...documents)
+    assert.equal(new Set(documents.map(({ hash }) => hash)).size, 3)
+    assert.deepEqual(documents[0]?.passages[0]?.names, ['tin', 'cornwall'])
+    await holds(await reopen(), documents)
+    const without = written('a', 'Tin from cornwall.')
+    await store(store_(), without)
+    await holds(await reopen(), [without, ...documents.slice(1)])
   })
 
   test('reading leaves out what is not there', async () => {

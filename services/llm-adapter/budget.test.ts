@@ -5,18 +5,10 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { Role } from '../gen/nexus/llm_adapter/v1/completion_pb.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { openJournal } from '../platform/journal/open.ts'
+import { completion, failure, hang, startProvider, streaming } from '../platform/openai.testing.ts'
 import { listOf } from '../platform/testing.ts'
 import { BudgetSpentError, TokenBudget } from './budget.ts'
-import {
-  completion,
-  failure,
-  hang,
-  settingsFor,
-  startAdapter,
-  startProvider,
-  streaming,
-  temporaryFolder,
-} from './testing.ts'
+import { settingsFor, startAdapter, temporaryFolder } from './testing.ts'
 
 const noonMs = Date.UTC(2026, 10, 22, 12)
 

@@ -3,7 +3,6 @@ import { type TestContext, test } from 'node:test'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { FinishReason, Role } from '../gen/nexus/llm_adapter/v1/completion_pb.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import { freePorts, keepingLog, listOf } from '../platform/testing.ts'
 import {
   completion,
   cutBody,
@@ -11,13 +10,12 @@ import {
   hang,
   json,
   raw,
-  settingsFor,
   stallBody,
-  startAdapter,
   startProvider,
   streaming,
-  temporaryFolder,
-} from './testing.ts'
+} from '../platform/openai.testing.ts'
+import { freePorts, keepingLog, listOf } from '../platform/testing.ts'
+import { settingsFor, startAdapter, temporaryFolder } from './testing.ts'
 
 const messages = [
   { role: Role.SYSTEM, content: 'Be brief.' },

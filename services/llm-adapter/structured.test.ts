@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { Role } from '../gen/nexus/llm_adapter/v1/completion_pb.ts'
+import { completion, startProvider } from '../platform/openai.testing.ts'
 import { prepareSchema } from './structured.ts'
-import { completion, settingsFor, startAdapter, startProvider, temporaryFolder } from './testing.ts'
+import { settingsFor, startAdapter, temporaryFolder } from './testing.ts'
 
 const schema = {
   type: 'object',
