@@ -30,15 +30,13 @@ export interface Experience {
 }
 
 const gitTimeoutMs = 60_000
-const rememberTimeoutMs = 10_000
 
-/** Sets git right (promote or revert), journals the experience and writes it into the knowledge graph. */
+/** Sets git right (promote or revert) and journals the experience. */
 export const learn: Stage<Experience> = async (state, context) => {
   const deployment = state.results.deploy!
   await settleGit(state, deployment, context)
   const experience = experienceOf(state, deployment, context.clock.nowMs())
   await context.experiences.add(experience)
-  await remember(state, experience, context)
   const message = `${deployment.ending}: ${deployment.reason}`
   return { result: experience, message, end: { ending: deployment.ending, reason: deployment.reason } }
 }
@@ -117,40 +115,4 @@ function comparedValues(slots: readonly SlotSeen[], metric: Metric): ComparedVal
     stable: measure(stable),
     canary: measure(canary),
   }))
-}
-
-const outcomeWords: Record<Ending, string> = {
-  promoted: 'promoted',
-  proposed: 'left on its branch',
-  declined: 'declined',
-  refused: 'refused',
-  aborted: 'aborted by the canary and reverted',
-  inconclusive: 'reverted for want of evidence',
-  failed: 'reverted, as it could not be tried',
-  canceled: 'canceled',
-}
-
-/** The knowledge graph serves people; the journal has the truth already. So a retriever that is away delays nothing. */
-async function remember(state: ObjectiveState, experience: Experience, context: StageContext): Promise<void> {
-  const { propose } = state.results
-  const { intervention, outcome, reason } = experience
-  const { id, wish } = state
-  const text = [
-    `What became of ${intervention} on ${wish.target}: it was ${outcomeWords[outcome]}, because ${reason}.`,
-    `The change was: ${propose!.summary}`,
-    `Why it was changed: ${state.results.decide!.reasons.join('; ')}.`,
-    `It served objective ${id}, ${wish.goal} by ${wish.targetMetric}, as change ${propose!.id} on base ${experience.base}, commit ${state.results.commit!.commit}.`,
-  ].join('\n')
-  const document = {
-    id: `objective/${id}/${state.turn}`,
-    title: `${intervention} on ${wish.target}: ${outcome}`,
-    text,
-    source: `nexus:objective/${id}`,
-  }
-  try {
-    const options = { signal: context.signal, timeoutMs: rememberTimeoutMs }
-    await context.peers.knowledge.putDocuments({ documents: [document] }, options)
-  } catch (error) {
-    context.report(`the knowledge graph could not be told: ${(error as Error).message}`)
-  }
 }

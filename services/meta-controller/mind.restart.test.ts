@@ -41,6 +41,7 @@ test('stopped before any of its calls, it goes on after a restart to the same en
       `deploy:c-${id}-1`,
       `promote:c-${id}-1`,
     ])
+    assert.deepEqual([...world.remembered.keys()], [`objective/${id}/1`], `stopped at call ${stopAt}`)
     await second.stop()
   }
 })

@@ -19,6 +19,7 @@ import {
 import { observe } from './observe.ts'
 import { orient } from './orient.ts'
 import { propose } from './propose.ts'
+import { remember, type TurnEnd } from './remember.ts'
 import { setRight } from './set-right.ts'
 import type { Stage, StageContext, StageOutcome } from './stage.ts'
 import type { Watchers } from './watchers.ts'
@@ -112,7 +113,19 @@ class Runner {
     if (outcome.end !== undefined) events.push({ type: 'ended', data: bounded(outcome.end) })
     if (outcome.exclude !== undefined) events.push(this.#afterExclusion(outcome.exclude))
     this.#parts.events.stageDone(this.#state, stage, outcome.message)
+    const end = outcome.end ?? (outcome.exclude && { ending: 'given_up', reason: outcome.exclude.reason })
+    if (end !== undefined) {
+      const results = { ...this.#state.results, [stage]: outcome.result }
+      await this.#remember({ ...this.#state, results }, end)
+    }
     await this.#append(events, outcome.message)
+  }
+
+  /** Before the end is journalled: who is killed in between ends the turn again, and tells it again under the same id. */
+  async #remember(state: ObjectiveState, end: TurnEnd): Promise<void> {
+    const { stageContext } = this.#parts
+    const report = this.#reporter(nextStage(state))
+    await remember(state, end, { ...stageContext, signal: this.#signals.drain, report })
   }
 
   #afterExclusion({ intervention, reason }: { intervention: string; reason: string }): NewEvent {
@@ -151,6 +164,7 @@ class Runner {
     const undone = await setRight(this.#state, reason, context)
     if (this.#signals.drain.aborted) return
     const whole = [reason, ...undone].join('; ')
+    await this.#remember(this.#state, { ending, reason: whole })
     await this.#append([{ type: 'ended', data: bounded({ ending, reason: whole }) }], whole)
   }
 

@@ -1,9 +1,11 @@
+import type { Passage } from '../gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
 import { quantileOf, sumHistograms } from '../platform/signals/histogram.ts'
 import { detectViolation, leastRequests, type Pledge, type Slot, type Violation } from './analysis/detect.ts'
 import { affectedShare } from './analysis/risk.ts'
 import { blameFor, changesOf, type RootCause } from './blame.ts'
 import type { Metric, Wish } from './objective.ts'
 import type { BudgetSeen, Observation } from './observe.ts'
+import { recordSource } from './remember.ts'
 import type { Stage, StageContext } from './stage.ts'
 
 /** Something unusual, with the probability of it if all were well. */
@@ -43,6 +45,7 @@ export interface Situation {
 const knowledgeTimeoutMs = 5000
 const maxRelated = 3
 const maxCausesTold = 3
+const maxRecordChars = 300
 
 /** Judges the observation, and asks the knowledge graph what is known that bears on it. */
 export const orient: Stage<Situation> = async (state, context) => {
@@ -165,11 +168,18 @@ async function relatedTo(situation: Situation, wish: Wish, context: StageContext
   try {
     const options = { signal: context.signal, timeoutMs: knowledgeTimeoutMs }
     const { passages } = await context.peers.knowledge.retrieve({ question, limit: maxRelated }, options)
-    return passages.map((passage) => passage.title || passage.text.slice(0, 80))
+    return passages.map(toldBy)
   } catch (error) {
     context.signal.throwIfAborted()
     // Knowledge sharpens a judgement; it is never what the judgement rests on.
     context.report(`the knowledge graph did not answer: ${(error as Error).message}`)
     return []
   }
+}
+
+/** A record of the loop says in its first line what became of a turn, and why; anything else is told by its title. */
+function toldBy({ source, offset, title, text }: Passage): string {
+  if (source.startsWith(recordSource) && offset === 0)
+    return (text.split('\n', 1)[0] ?? '').slice(0, maxRecordChars)
+  return title || text.slice(0, 80)
 }

@@ -24,6 +24,8 @@ export interface World {
   envelope: string
   /** Effects that must not be repeated, each as `what:id`. A repeat of an idempotent call adds nothing. */
   readonly effects: Set<string>
+  /** What the knowledge graph was told, by id. */
+  readonly remembered: Map<string, { title: string; text: string; source: string }>
   /** Every call, in order. */
   readonly calls: string[]
   /** What the proposal of a change waits for. */
@@ -41,6 +43,7 @@ export function createWorld(change: Partial<World> = {}): World {
     deployment: DeploymentState.PROMOTED,
     envelope: 'signed',
     effects: new Set(),
+    remembered: new Map(),
     calls: [],
     proposing: Promise.resolve(),
     before: () => undefined,
@@ -75,7 +78,7 @@ export async function startPeers(world: World): Promise<{ peers: Peers; close: (
     codeModifier(world, called),
     governor(world, called),
     deployer(world, called),
-    knowledge(called),
+    knowledge(world, called),
   ])
   const peers = {
     governor: createClient(GovernorService, transport),
@@ -224,7 +227,8 @@ function deployer(world: World, called: Called): MountedService {
   })
 }
 
-function knowledge(called: Called): MountedService {
+/** It finds whatever it was told last. */
+function knowledge(world: World, called: Called): MountedService {
   return mount(KnowledgeRetrieverService, {
     ingestDocuments: notMade,
     streamDocuments: notMade,
@@ -235,10 +239,13 @@ function knowledge(called: Called): MountedService {
     getStatistics: notMade,
     retrieve: () => {
       called('retrieve')
-      return {}
+      const told = [...world.remembered.values()].toReversed()
+      const passages = told.map(({ title, text, source }) => ({ title, text, source, offset: 0 }))
+      return { passages }
     },
-    putDocuments: () => {
+    putDocuments: ({ documents }) => {
       called('putDocuments')
+      for (const document of documents) world.remembered.set(document.id, document)
       return {}
     },
   })

@@ -9,6 +9,7 @@ test('a decision shows its p-value, causes, effect with refutations, risk and ob
     anomalies: [{ pValue: 2.2e-20, remark: 'latency_p95 of storefront is 54.0 ms' }],
     rootCauses: [{ service: 'storefront', share: 0.97 }],
     unexplainedShare: 0.03,
+    relatedKnowledge: ['What became of add_timeout on storefront: it was promoted, because it was faster.'],
     effect: {
       estimate: -0.412,
       low: -0.52,
@@ -40,6 +41,7 @@ test('a decision shows its p-value, causes, effect with refutations, risk and ob
     'anomaly     p = 2.2e-20  latency_p95 of storefront is 54.0 ms',
     'cause       97 % of the excess: storefront',
     'cause       3 % of the excess is unexplained',
+    'known       What became of add_timeout on storefront: it was promoted, because it was faster.',
     'effect      -41.2 % (95 %: -52.0 % to -30.0 %) by aipw over the benchmark, E-value 9.8, robustness value 0.94',
     'refutation  stood subset: four fifths give −0.41',
     'refutation  FAILED bootstrap: too wide',

@@ -8,13 +8,14 @@ export function showDecision(decision: Decision, narrator: Narrator): void {
 
 /** Pure: a line a fact. */
 export function evidenceOf(decision: Decision): string[] {
-  const { anomalies, rootCauses, unexplainedShare, effect, risk, obligations } = decision
+  const { anomalies, rootCauses, unexplainedShare, relatedKnowledge, effect, risk, obligations } = decision
   return [
     ...anomalies.map((one) => `anomaly     p = ${one.pValue.toExponential(1)}  ${one.remark}`),
     ...rootCauses.map((one) => `cause       ${percent(one.share)} of the excess: ${one.service}`),
     ...(rootCauses.length > 0
       ? [`cause       ${percent(unexplainedShare)} of the excess is unexplained`]
       : []),
+    ...relatedKnowledge.map((one) => `known       ${one}`),
     ...(effect === undefined ? [] : effectLines(effect)),
     ...(risk === undefined
       ? []

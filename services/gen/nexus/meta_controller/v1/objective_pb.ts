@@ -528,7 +528,7 @@ export type Decision = Message<"nexus.meta_controller.v1.Decision"> & {
   risk?: RiskVector | undefined;
 
   /**
-   * Titles of what was known before and bears on this.
+   * What was known before and bears on this: what became of earlier turns and why, and titles of other documents.
    *
    * @generated from field: repeated string related_knowledge = 8;
    */
