@@ -39,7 +39,7 @@ async function store(folder: string): Promise<Measures['store']> {
   const ingest = await put(knowledge, 0, passages)
   const pauses = watchPauses()
   const began = performance.now()
-  await snapshot.write(await knowledge.image())
+  await snapshot.write(knowledge.image())
   const snapshotS = (performance.now() - began) / 1_000
   const longestPauseMs = pauses.end()
   await knowledge.close()

@@ -67,18 +67,23 @@ export class EntityIndex {
     return this.#edgeCount
   }
 
-  /** Adds an edge to an entity, which begins with it if need be; gives the entity's number. */
-  link(key: EntityKey, ordinal: number, kind: number): number {
+  /** Adds an edge to an entity by key, which begins with it if need be, or by number; gives the entity's number. */
+  link(which: EntityKey | number, ordinal: number, kind: number): number {
+    const entity = typeof which === 'number' ? this.at(which) : this.#taken(which)
+    entity.passages.push(edgeOf(ordinal, kind))
+    if (kind >= titledByAlias) entity.titled.push(edgeOf(ordinal, kind))
+    this.#edgeCount += 1
+    return entity.number
+  }
+
+  #taken(key: EntityKey): EntityNode {
     let entity = this.#byKey.get(key)
     if (entity === undefined) {
       entity = { number: this.#free.pop() ?? this.#byNumber.length, key, passages: [], titled: [] }
       this.#byKey.set(key, entity)
       this.#byNumber[entity.number] = entity
     }
-    entity.passages.push(edgeOf(ordinal, kind))
-    if (kind >= titledByAlias) entity.titled.push(edgeOf(ordinal, kind))
-    this.#edgeCount += 1
-    return entity.number
+    return entity
   }
 
   /** Takes the edge to a passage away, and the entity with its last edge. */

@@ -61,7 +61,7 @@ function answers(graph: KnowledgeGraph): unknown {
   return { counts: graph.counts, found }
 }
 
-test('any sequence of puts, replacements and deletions answers as a fresh graph does', () => {
+test('any sequence of puts, replacements and deletions answers as a fresh graph does', async () => {
   for (let round = 0; round < rounds; round += 1) {
     const random = seededRandom(seed + round)
     const graph = new KnowledgeGraph()
@@ -82,12 +82,12 @@ test('any sequence of puts, replacements and deletions answers as a fresh graph 
       [...known.values()].sort(() => random() - 0.5),
     )
     assert.deepEqual(answers(graph), answers(fresh), `round ${round}, seed ${seed + round}`)
-    const loaded = KnowledgeGraph.load(graph.snapshot())
+    const loaded = await KnowledgeGraph.load(graph.snapshot())
     assert.deepEqual(answers(loaded), answers(fresh), `loaded, round ${round}, seed ${seed + round}`)
   }
 })
 
-test('merged names mean one thing, and a merge that is taken back leaves nothing', () => {
+test('merged names mean one thing, and a merge that is taken back leaves nothing', async () => {
   const random = seededRandom(seed)
   const documents = ['a', 'b', 'c', 'd'].map((id) => anyDocument(random, id))
   const graph = new KnowledgeGraph()
@@ -101,7 +101,7 @@ test('merged names mean one thing, and a merge that is taken back leaves nothing
   late.apply({ removed: [], added: [], merged: [['ada lovelace', 'countess of lovelace']] })
   put(late, documents)
   assert.deepEqual(answers(late), answers(graph))
-  assert.deepEqual(answers(KnowledgeGraph.load(graph.snapshot())), answers(graph))
+  assert.deepEqual(answers(await KnowledgeGraph.load(graph.snapshot())), answers(graph))
   graph.apply({ removed: [], added: [], unmerged: ['ada lovelace'] })
   assert.deepEqual(answers(graph), before)
 })

@@ -1,20 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EntityKey, TitleName } from './entities.ts'
 import { EntityIndex, passageOf } from './entity-index.ts'
 import { Gazetteer } from './gazetteer.ts'
 import { findMentions } from './mentions.ts'
 import { MergedNames } from './merged-names.ts'
+import { NameSearch } from './name-search.ts'
 import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
-import { type DocumentImage, packImage, unpackImage } from './snapshot.ts'
 import {
-  codeOf,
-  isCapital,
-  marksIn,
-  noStem,
-  ordinalOf,
-  Vocabulary,
-  type WordCodes,
-  wordIn,
-} from './vocabulary.ts'
+  type DocumentImage,
+  GraphChangedError,
+  packHead,
+  SliceWriter,
+  SnapshotError,
+  unpackHead,
+  unpackSlice,
+} from './snapshot.ts'
+import { codeOf, marksIn, noStem, Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** A passage, which is a node of the graph. */
 export interface PassageNode {
@@ -40,13 +41,22 @@ export interface PassageNode {
 export const mentionSize = 3
 const titleTermWeight = 2
 const maxRaritiesKept = 10_000
-/** A list of passages is gone through to spare looking into those of a list that is at most so many times shorter. */
-const maxTimesLonger = 30
+/** A part of a snapshot has about so many passages. */
+const slicePassages = 128
 const noMentions = new Int32Array(0)
 
 interface DocumentNode {
   readonly document: KnownDocument
   readonly passages: readonly PassageNode[]
+}
+
+/** What is known of a snapshot's numbers while it is being loaded. */
+interface Restored {
+  /** The graph's numbers of the words. */
+  readonly words: number[]
+  readonly names: EntityKey[]
+  /** The graph's numbers of the entities, by the number of the name, as far as they have come up. */
+  readonly entities: number[]
 }
 
 /** What is to become of the graph in one step; nothing may be both removed and kept. */
@@ -77,11 +87,13 @@ export class KnowledgeGraph {
   #totalLength = 0
   #rarities: number[] = []
   #raritiesFor = 0
-  /** By ordinal, all 0 between uses. */
-  #marks = new Uint8Array(0)
+  /** Advances with each change. */
+  #version = 0
+  readonly #names = new NameSearch(this)
 
   /** Takes documents out and puts documents in, as one step. */
   apply(change: GraphChange): void {
+    this.#version += 1
     const turned = new Set<EntityKey>()
     for (const id of change.removed) this.#removeDocument(id, turned)
     const affected = new Set<PassageNode>()
@@ -91,7 +103,7 @@ export class KnowledgeGraph {
       for (const passage of this.#addDocument(prepared, turned)) affected.add(passage)
     }
     // A name that has become known, or unknown again, may stand in passages that were there before.
-    for (const key of turned) this.#addPassagesThatSay(key, affected)
+    for (const key of turned) for (const passage of this.#names.passagesThatSay(key)) affected.add(passage)
     for (const passage of affected) this.#link(passage)
   }
 
@@ -141,70 +153,87 @@ export class KnowledgeGraph {
     return this.#documents.get(documentId)?.passages.length ?? 0
   }
 
-  /** All that is in it as bytes, from which `load` makes an equal graph without reading a text again. */
-  snapshot(): Uint8Array {
-    const words = new Numbering()
-    const names = new Numbering()
-    const documents = Array.from(this.#documents.values(), (node) => this.#imageOf(node, words, names))
-    return packImage({ words: words.all, names: names.all, documents, merged: this.#merged.all })
+  /**
+   * All that is in it, in parts from which `load` makes an equal graph without reading a text again. Each part takes
+   * milliseconds; between them there may be any time, but no change: the next part fails then with GraphChangedError.
+   */
+  snapshot(): Iterable<Uint8Array> {
+    // Now, not when the first part is asked for: it is a snapshot of this moment.
+    return this.#slices(this.#version)
   }
 
-  /** The graph that a snapshot was taken of. Errors: SnapshotError. */
-  static load(bytes: Uint8Array): KnowledgeGraph {
+  /** The graph that a snapshot was taken of; others get a word in while it is being made. Errors: SnapshotError. */
+  static async load(parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<KnowledgeGraph> {
     const graph = new KnowledgeGraph()
-    const image = unpackImage(bytes)
-    for (const [alias, name] of image.merged) graph.#merge(alias, name, new Set(), new Set())
-    const words = image.words.map((word) => graph.vocabulary.take(word))
-    for (const document of image.documents) graph.#restore(document, words, image.names)
-    for (const word of words) graph.vocabulary.release(word)
+    const restored: Restored = { words: [], names: [], entities: [] }
+    let documents: number | undefined
+    for await (const part of parts) {
+      if (documents === undefined) {
+        const head = unpackHead(part)
+        documents = head.documents
+        for (const [alias, name] of head.merged) graph.#merge(alias, name, new Set(), new Set())
+      } else graph.#restoreSlice(part, restored)
+      await nextTurn()
+    }
+    if (graph.#documents.size !== documents) throw new SnapshotError('a part of it is missing')
+    for (const word of restored.words) graph.vocabulary.release(word)
     return graph
   }
 
-  #imageOf({ document, passages }: DocumentNode, words: Numbering, names: Numbering): DocumentImage {
-    const renumbered = (codes: WordCodes) =>
-      codes.map((code) => codeOf(words.of(this.vocabulary.wordOf(wordIn(code))), marksIn(code)))
-    const titleNames = passages[0]?.titleNames ?? []
-    for (const { key } of titleNames) names.of(key)
-    return {
-      document,
-      titleNames,
-      titleWords: renumbered(passages[0]?.titleWords ?? new Int32Array(0)),
-      passages: passages.map((passage) => ({
-        offset: passage.offset,
-        length: passage.text.length,
-        words: renumbered(passage.words),
-        spans: Int32Array.from(passage.spans, (span) => names.of(span)),
-        mentions: passage.mentions.map((number, at) =>
-          at % mentionSize === 0 ? names.of(this.entities.at(number).key) : number,
-        ),
-      })),
+  *#slices(version: number): Generator<Uint8Array> {
+    const unchanged = () => {
+      if (this.#version !== version) throw new GraphChangedError('it was changed meanwhile')
     }
+    unchanged()
+    const writer = new SliceWriter(this.vocabulary, this.entities)
+    yield packHead({ documents: this.#documents.size, merged: this.#merged.all })
+    unchanged()
+    for (const { document, passages } of this.#documents.values()) {
+      writer.add(document, passages)
+      if (writer.passages < slicePassages) continue
+      yield writer.take()
+      unchanged()
+    }
+    yield writer.take()
   }
 
-  #restore(
-    { document, titleNames, titleWords, passages }: DocumentImage,
-    wordIds: readonly number[],
-    names: readonly EntityKey[],
-  ): void {
-    const turned = new Set<EntityKey>()
+  #restoreSlice(part: Uint8Array, restored: Restored): void {
+    const { words, names, documents } = unpackSlice(part)
+    // Used once for the sake of the slices to come, until all are read.
+    for (const word of words) restored.words.push(this.vocabulary.take(word))
+    for (const name of names) restored.names.push(name)
+    for (const document of documents) this.#restore(document, restored)
+  }
+
+  #restore(image: DocumentImage, { words, names, entities }: Restored): void {
+    const { document } = image
     const renumbered = (codes: WordCodes) =>
-      codes.map((code) => codeOf(this.vocabulary.takeAgain(wordIds[wordIn(code)] as number), marksIn(code)))
-    const nodes = passages.map(({ offset, length, words, spans, mentions }, index) => {
-      const text = document.text.slice(offset, offset + length)
-      const spanKeys = Array.from(spans, (name) => names[name] as EntityKey)
-      const passage = { id: passageId(document, index), document, text, offset, titleNames, spans: spanKeys }
+      codes.map((code) => codeOf(this.vocabulary.takeAgain(words[wordIn(code)] as number), marksIn(code)))
+    const titleNames = image.titleNames.map(({ name, weight }) => ({ key: names[name] as EntityKey, weight }))
+    const passages = image.passages.map(({ offset, length, spans, mentions, ...read }, index) => {
       const node = this.#addPassage(
-        { ...passage, words: renumbered(words), titleWords: renumbered(titleWords) },
-        turned,
+        {
+          id: passageId(document, index),
+          document,
+          text: document.text.slice(offset, offset + length),
+          offset,
+          words: renumbered(read.words),
+          titleWords: renumbered(image.titleWords),
+          titleNames,
+          spans: Array.from(spans, (name) => names[name] as EntityKey),
+        },
+        new Set(),
       )
-      node.mentions = mentions.map((number, at) =>
-        at % mentionSize === 0
-          ? this.entities.link(names[number] as EntityKey, node.ordinal, mentions[at + 1] as number)
-          : number,
-      )
+      for (let at = 0; at < mentions.length; at += mentionSize) {
+        const name = mentions[at] as number
+        const kind = mentions[at + 1] as number
+        entities[name] = this.entities.link(entities[name] ?? (names[name] as EntityKey), node.ordinal, kind)
+        mentions[at] = entities[name]
+      }
+      node.mentions = mentions
       return node
     })
-    this.#documents.set(document.id, { document, passages: nodes })
+    this.#documents.set(document.id, { document, passages })
   }
 
   #addDocument(prepared: PreparedDocument, turned: Set<EntityKey>): PassageNode[] {
@@ -313,36 +342,6 @@ export class KnowledgeGraph {
     }
   }
 
-  /** Adds the passages in which a name stands: its words side by side in text or title, the first of them capitalised. */
-  #addPassagesThatSay(key: EntityKey, passages: Set<PassageNode>): void {
-    const ids: number[] = []
-    const lists: (readonly number[])[] = []
-    for (const word of key.split(' ')) {
-      const id = this.vocabulary.idOf(word)
-      if (id === undefined) return
-      ids.push(id)
-      const stem = this.vocabulary.stemOfWord(id)
-      if (stem !== noStem) lists.push(this.vocabulary.postings(stem))
-    }
-    lists.sort((left, right) => left.length - right.length)
-    for (const ordinal of this.#passagesInBoth(lists[0] ?? [], lists[1])) {
-      const passage = this.passage(ordinal)
-      if (says(passage.words, ids) || says(passage.titleWords, ids)) passages.add(passage)
-    }
-  }
-
-  /** The passages that two stems have; the second is not looked at where that would take longer than it spares. */
-  #passagesInBoth(rarest: readonly number[], next: readonly number[] | undefined): number[] {
-    const ordinals = rarest.map(ordinalOf)
-    if (next === undefined || next.length > rarest.length * maxTimesLonger) return ordinals
-    if (this.#marks.length < this.capacity) this.#marks = new Uint8Array(this.capacity * 2)
-    const marks = this.#marks
-    for (const ordinal of ordinals) marks[ordinal] = 1
-    const both = next.map(ordinalOf).filter((ordinal) => marks[ordinal] === 1)
-    for (const ordinal of ordinals) marks[ordinal] = 0
-    return both
-  }
-
   /** Brings a passage's edges to what it now says: those that stay are not touched, as most do. */
   #link(passage: PassageNode): void {
     const found = findMentions(passage, this.gazetteer, (key) => this.meaningOf(key))
@@ -379,36 +378,6 @@ export class KnowledgeGraph {
     }
     passage.mentions = noMentions
   }
-}
-
-/** Numbers things in the order in which they are asked for. */
-class Numbering {
-  readonly #numbers = new Map<string, number>()
-
-  of(thing: string): number {
-    let number = this.#numbers.get(thing)
-    if (number === undefined) {
-      number = this.#numbers.size
-      this.#numbers.set(thing, number)
-    }
-    return number
-  }
-
-  get all(): string[] {
-    return [...this.#numbers.keys()]
-  }
-}
-
-/** Whether the words stand side by side, the first of them capitalised: elsewhere the gazetteer does not look for them. */
-function says(codes: WordCodes, ids: readonly number[]): boolean {
-  const first = ids[0] as number
-  for (let from = 0; from + ids.length <= codes.length; from += 1) {
-    if (wordIn(codes[from] as number) !== first || !isCapital(codes[from] as number)) continue
-    let length = 1
-    while (length < ids.length && wordIn(codes[from + length] as number) === ids[length]) length += 1
-    if (length === ids.length) return true
-  }
-  return false
 }
 
 /** Orders by id, in code unit order. */

@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { KnowledgeEvents } from './events.ts'
 import type { Extraction } from './extraction.ts'
 import { Knowledge } from './knowledge.ts'
-import { SnapshotError } from './snapshot.ts'
+import { GraphChangedError, SnapshotError } from './snapshot.ts'
 import type { SnapshotFile } from './snapshot-file.ts'
 import type { DocumentStore } from './store.ts'
 
@@ -11,7 +11,7 @@ const minChanges = 200
 /** Of the documents, the share that has to change before a snapshot is worth its time. */
 const minShare = 0.1
 const lookEveryMs = 5_000
-/** Writing takes the process a second for each 20,000 passages, so it waits until nobody has changed anything for this long. */
+/** A change while it is being written, which takes seconds, makes it useless: it waits until nobody has changed anything for so long. */
 const quietMs = 30_000
 /** A close does not wait for a larger one. */
 const maxPassagesAtClose = 5_000
@@ -60,12 +60,12 @@ export function keepSnapshot(
     const startedMs = clock.monotonicMs()
     const changes = knowledge.changes
     try {
-      const image = await knowledge.image()
-      await file.write(image)
+      const bytes = await file.write(knowledge.image())
       written = changes
-      events.snapshotWritten(image.graph.byteLength, clock.monotonicMs() - startedMs)
+      events.snapshotWritten(bytes, clock.monotonicMs() - startedMs)
     } catch (error) {
-      events.snapshotFailed(error)
+      // It is tried again when things are quiet.
+      if (!(error instanceof GraphChangedError)) events.snapshotFailed(error)
     }
   }
   const save = async () => {

@@ -83,10 +83,10 @@ export class Knowledge {
   #lastLook: Promise<void> = Promise.resolve()
   #nextLook: Promise<void> | undefined
 
-  private constructor(store: DocumentStore, { image, extraction }: OpenOptions) {
+  private constructor(store: DocumentStore, graph: KnowledgeGraph, { image, extraction }: OpenOptions) {
     this.#store = store
     this.#extraction = extraction
-    this.#graph = image === undefined ? new KnowledgeGraph() : KnowledgeGraph.load(image.graph)
+    this.#graph = graph
     this.#hashes = new Map(image?.hashes)
     this.#merged = new Map(image?.merged)
   }
@@ -96,7 +96,9 @@ export class Knowledge {
    * since. Errors: SnapshotError when the image cannot be read.
    */
   static async open(store: DocumentStore, options: OpenOptions = {}): Promise<Knowledge> {
-    const knowledge = new Knowledge(store, options)
+    const { image } = options
+    const graph = image === undefined ? new KnowledgeGraph() : await KnowledgeGraph.load(image.graph)
+    const knowledge = new Knowledge(store, graph, options)
     await knowledge.#turns.run(() => knowledge.#catchUp())
     return knowledge
   }
@@ -187,11 +189,9 @@ export class Knowledge {
     return this.#changes
   }
 
-  /** What is in memory, of one moment. */
-  async image(): Promise<KnowledgeImage> {
-    return await this.#turns.run(async () => {
-      return { graph: this.#graph.snapshot(), hashes: new Map(this.#hashes), merged: new Map(this.#merged) }
-    })
+  /** What is in memory now. Its graph comes in parts, the next of which fails with GraphChangedError after a change. */
+  image(): KnowledgeImage {
+    return { graph: this.#graph.snapshot(), hashes: new Map(this.#hashes), merged: new Map(this.#merged) }
   }
 
   /** Gives the changes that were begun a moment to end; idempotent. */

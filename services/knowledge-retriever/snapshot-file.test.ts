@@ -16,6 +16,9 @@ import { SnapshotError } from './snapshot.ts'
 import { SnapshotFile } from './snapshot-file.ts'
 
 const seed = 4_711
+const manyPassages = 20_000
+/** Far above what it takes alone, far below what a probe waits for: other tests run beside this one. */
+const maxPauseMs = 500
 
 function room(t: TestContext) {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-snapshot-'))
@@ -35,11 +38,28 @@ function document(number: number, text: string): OfferedDocument {
   return { id: `d${number}`, title: number % 3 === 0 ? `Note ${number}` : '', text, source: 'notes' }
 }
 
+function longText(number: number): string {
+  const names = ['Ada Lovelace', 'Charles Babbage', `Number${number % 997} Engine`, `Word${number} House`]
+  return names
+    .map(
+      (name, index) => `It is said that ${name} was in room ${number * index} of the ${number % 89} rooms.`,
+    )
+    .join(' ')
+}
+
 const texts = [
   'Ada Lovelace met Charles Babbage.',
   'The Tin Engine stands in Paris.',
   'NJ is where Ada Lovelace was.',
 ]
+
+/** Reads all of a snapshot; gives how many parts the graph has. */
+async function wholeOf(snapshot: SnapshotFile): Promise<number> {
+  const image = await snapshot.read()
+  let parts = 0
+  for await (const _part of image?.graph ?? []) parts += 1
+  return parts
+}
 
 async function everythingOf(knowledge: Knowledge): Promise<unknown> {
   const answers: unknown[] = []
@@ -63,7 +83,7 @@ test(`a start from a snapshot, fresh or old, answers as one that reads every doc
       await knowledge.delete([`d${number()}`, `d${number()}`])
       if (random() < 0.3) await knowledge.merge('nj', random() < 0.5 ? 'new jersey' : 'paris')
       if (random() < 0.3) await knowledge.split('nj')
-      if (random() < 0.3) await snapshot.write(await knowledge.image())
+      if (random() < 0.3) await snapshot.write(knowledge.image())
     }
     await knowledge.close()
     const fresh = await open(new SnapshotFile(`${snapshot.path}.none`))
@@ -78,7 +98,7 @@ test('a start from a snapshot reads only what has changed since', async (t) => {
   const { snapshot, open } = room(t)
   const first = await open()
   await first.put(Array.from({ length: 50 }, (_, number) => document(number, `Text ${number}.`)))
-  await snapshot.write(await first.image())
+  await snapshot.write(first.image())
   await first.put([document(7, 'Another text.'), document(99, 'A new text.')])
   await first.delete(['d3'])
   await first.close()
@@ -91,10 +111,11 @@ test('a snapshot that is cut, changed, or of other code is not used, and the log
   const { snapshot, lines, open } = room(t)
   const knowledge = await open()
   await knowledge.put([document(1, 'Ada Lovelace met Charles Babbage.')])
-  await snapshot.write(await knowledge.image())
+  await snapshot.write(knowledge.image())
   const expected = await everythingOf(knowledge)
   await knowledge.close()
   const whole = readFileSync(snapshot.path)
+  assert.ok((await wholeOf(snapshot)) > 1)
   const changed = Buffer.from(whole)
   changed[whole.length - 5] = (changed[whole.length - 5] ?? 0) ^ 1
   for (const bytes of [
@@ -104,7 +125,7 @@ test('a snapshot that is cut, changed, or of other code is not used, and the log
     Buffer.from('x'.repeat(99)),
   ]) {
     writeFileSync(snapshot.path, bytes)
-    await assert.rejects(snapshot.read(), SnapshotError)
+    await assert.rejects(wholeOf(snapshot), SnapshotError)
     const again = await open()
     assert.deepEqual(await everythingOf(again), expected)
     await again.close()
@@ -127,4 +148,58 @@ test('the snapshot is written when enough has changed, and a failure is told and
   await broken.close()
   const told = lines.map(({ event }) => event)
   assert.ok(told.includes('knowledge_snapshot_written') && told.includes('knowledge_snapshot_failed'))
+})
+
+/** How long a timer had to wait for its turn at most while work was done. */
+async function longestPauseMs(work: () => Promise<unknown>): Promise<number> {
+  let [last, longest] = [performance.now(), 0]
+  const look = () => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }
+  const timer = setInterval(look, 1)
+  await work()
+  look()
+  clearInterval(timer)
+  return longest
+}
+
+test(`${manyPassages} passages are written and loaded without keeping anybody waiting for long`, async (t) => {
+  const { snapshot, open } = room(t)
+  const knowledge = await open()
+  for (let number = 0; number < manyPassages; number += 200) {
+    await knowledge.put(
+      Array.from({ length: 200 }, (_, index) => document(number + index, longText(number + index))),
+    )
+  }
+  const writing = await longestPauseMs(() => snapshot.write(knowledge.image()))
+  assert.equal(knowledge.inMemory.passages, manyPassages)
+  await knowledge.close()
+  const loading = await longestPauseMs(async () => {
+    const again = await open()
+    assert.deepEqual([again.inMemory.passages, again.changes], [manyPassages, 0])
+  })
+  t.diagnostic(
+    `the longest pause was ${Math.round(writing)} ms in writing, ${Math.round(loading)} ms in loading`,
+  )
+  assert.ok(Math.max(writing, loading) < maxPauseMs)
+})
+
+test('documents that are put while the snapshot is being written are stored at once, and it is written when things are quiet', async (t) => {
+  const { snapshot, lines, events, open } = room(t)
+  const knowledge = await open()
+  await knowledge.put(Array.from({ length: 1_000 }, (_, number) => document(number, longText(number))))
+  const keeper = keepSnapshot(knowledge, snapshot, { clock: systemClock, events })
+  const saved = keeper.save()
+  await knowledge.put([document(5, 'It was changed.')])
+  await saved
+  assert.equal(await snapshot.read(), undefined)
+  await keeper.save()
+  assert.equal((await snapshot.read())?.hashes.size, 1_000)
+  assert.ok(lines.every(({ event }) => event !== 'knowledge_snapshot_failed'))
+  await keeper.close()
+  await knowledge.close()
+  const again = await open()
+  assert.equal(again.changes, 0)
+  assert.equal((await again.retrieve('It was changed', 1)).found[0]?.passage.document.id, 'd5')
 })

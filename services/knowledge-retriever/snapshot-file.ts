@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { EntityKey } from './entities.ts'
 import { SnapshotError } from './snapshot.ts'
+import { FrameReader, writeFrames } from './snapshot-frames.ts'
 
 /** What is in memory, so that a start need not read every document again. The truth is the store. */
 export interface KnowledgeImage {
-  readonly graph: Uint8Array
+  /** In parts; see `KnowledgeGraph.snapshot`. */
+  readonly graph: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   /** Of every document in the graph. */
   readonly hashes: ReadonlyMap<string, string>
   readonly merged: ReadonlyMap<EntityKey, EntityKey>
@@ -16,16 +18,14 @@ export interface KnowledgeImage {
 
 interface Header {
   readonly code: string
-  readonly graphDigest: string
-  readonly hashes: ReadonlyMap<string, string>
+  /** In so many frames are the hashes, before those of the graph. */
+  readonly hashFrames: number
   readonly merged: ReadonlyMap<EntityKey, EntityKey>
 }
 
-const magic = Buffer.from('nexus-knowledge-1\n')
-const digestBytes = 32
-const lengthBytes = 4
+const hashesInFrame = 4_096
 
-/** A snapshot in a file, which is written whole or not at all. */
+/** A snapshot in a file, which is written whole or not at all, and neither written nor read in one go. */
 export class SnapshotFile {
   readonly path: string
 
@@ -33,41 +33,41 @@ export class SnapshotFile {
     this.path = file
   }
 
-  /** The snapshot, or undefined when there is none. Errors: SnapshotError when there is one that cannot be used. */
+  /**
+   * The snapshot, or undefined when there is none; its graph is read when it is asked for.
+   * Errors, then too: SnapshotError when there is one that cannot be used.
+   */
   async read(): Promise<KnowledgeImage | undefined> {
-    let bytes: Buffer
+    const reader = new FrameReader(this.path)
     try {
-      bytes = await readFile(this.path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new SnapshotError(`${this.path} cannot be read: ${(error as Error).message}`, { cause: error })
+      if (!(await reader.open())) return undefined
+      const header = deserialize(await reader.next()) as Header
+      if (header.code !== codeDigest()) throw new SnapshotError('it was taken by another version of the code')
+      const hashes = new Map<string, string>()
+      for (let frame = 0; frame < header.hashFrames; frame += 1) {
+        for (const [id, hash] of deserialize(await reader.next()) as [string, string][]) hashes.set(id, hash)
+      }
+      return { graph: restOf(reader), hashes, merged: header.merged }
+    } finally {
+      await reader.close()
     }
-    const { header, graph } = unpack(bytes)
-    if (header.code !== codeDigest()) throw new SnapshotError('it was taken by another version of the code')
-    return { graph, hashes: header.hashes, merged: header.merged }
   }
 
-  /** Writes it beside the old one and puts it in its place. Errors: what the file system says. */
-  async write({ graph, hashes, merged }: KnowledgeImage): Promise<void> {
+  /** Writes it beside the old one and puts it in its place; gives its size in bytes. Errors: what the file system says; those of the graph's parts. */
+  async write(image: KnowledgeImage): Promise<number> {
     await mkdir(path.dirname(this.path), { recursive: true, mode: 0o700 })
-    const header = serialize({
-      code: codeDigest(),
-      graphDigest: digest(graph).toString('hex'),
-      hashes,
-      merged,
-    })
-    const length = Buffer.alloc(lengthBytes)
-    length.writeUInt32BE(header.length)
     const beside = `${this.path}.new`
     try {
       const file = await open(beside, 'w', 0o600)
+      let bytes: number
       try {
-        await file.writev([magic, length, digest(header), header, graph])
+        bytes = await writeFrames(file, framesOf(image))
         await file.sync()
       } finally {
         await file.close()
       }
       await rename(beside, this.path)
+      return bytes
     } catch (error) {
       await rm(beside, { force: true })
       throw error
@@ -75,25 +75,28 @@ export class SnapshotFile {
   }
 }
 
-function unpack(bytes: Buffer): { header: Header; graph: Buffer } {
-  const start = magic.length + lengthBytes + digestBytes
-  if (bytes.length < start || !bytes.subarray(0, magic.length).equals(magic)) {
-    throw new SnapshotError('it is of another version')
+async function* framesOf({ graph, hashes, merged }: KnowledgeImage): AsyncGenerator<Uint8Array> {
+  const entries = [...hashes]
+  const hashFrames = Math.ceil(entries.length / hashesInFrame)
+  const header: Header = { code: codeDigest(), hashFrames, merged }
+  yield serialize(header)
+  for (let frame = 0; frame < hashFrames; frame += 1) {
+    yield serialize(entries.slice(frame * hashesInFrame, (frame + 1) * hashesInFrame))
   }
-  const end = start + bytes.readUInt32BE(magic.length)
-  const packed = bytes.subarray(start, end)
-  const isWhole = digest(packed).equals(bytes.subarray(magic.length + lengthBytes, start))
-  if (!isWhole) throw new SnapshotError('its checksum does not fit: it was cut or changed')
-  const header = deserialize(packed) as Header
-  const graph = bytes.subarray(end)
-  if (digest(graph).toString('hex') !== header.graphDigest) {
-    throw new SnapshotError('its checksum does not fit: it was cut or changed')
-  }
-  return { header, graph }
+  yield* graph
 }
 
-function digest(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest()
+async function* restOf(reader: FrameReader): AsyncGenerator<Uint8Array> {
+  try {
+    await reader.open()
+    for (;;) {
+      const frame = await reader.next()
+      if (frame.length === 0) return
+      yield frame
+    }
+  } finally {
+    await reader.close()
+  }
 }
 
 let ownDigest: string | undefined

@@ -1,31 +1,42 @@
-import { createHash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
-import type { EntityKey, TitleName } from './entities.ts'
+import type { EntityKey } from './entities.ts'
+import type { EntityIndex } from './entity-index.ts'
+import { mentionSize, type PassageNode } from './graph.ts'
 import type { KnownDocument } from './prepare.ts'
-import type { WordCodes } from './vocabulary.ts'
+import { codeOf, marksIn, type Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** The snapshot cannot be read: cut, changed, or of another version. The graph has to be made from the documents anew. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError'
 }
 
-/** All of a graph that is worth keeping; the rest follows from it without a text being read again. */
-export interface GraphImage {
-  /** The words that word codes and the names that numbers stand for. */
+/** The graph was changed while its snapshot was being taken: what has come of it so far is of no use. */
+export class GraphChangedError extends Error {
+  override readonly name = 'GraphChangedError'
+}
+
+/** What a snapshot begins with. */
+export interface SnapshotHead {
+  readonly documents: number
+  readonly merged: readonly (readonly [EntityKey, EntityKey])[]
+}
+
+/** Some of the documents. Words and names are numbered in the order of their first use, over all slices. */
+export interface Slice {
+  /** Those that no slice before has used. */
   readonly words: readonly string[]
   readonly names: readonly EntityKey[]
   readonly documents: readonly DocumentImage[]
-  readonly merged: readonly (readonly [EntityKey, EntityKey])[]
 }
 
 export interface DocumentImage {
   readonly document: KnownDocument
-  readonly titleNames: readonly TitleName[]
+  readonly titleNames: readonly { readonly name: number; readonly weight: number }[]
   readonly titleWords: WordCodes
   readonly passages: readonly PassageImage[]
 }
 
-/** A passage; `words` as in the graph but numbered by `GraphImage.words`, entities and spans numbered by `names`. */
+/** A passage as in the graph, but for the numbers of words and names. */
 export interface PassageImage {
   readonly offset: number
   readonly length: number
@@ -34,13 +45,11 @@ export interface PassageImage {
   readonly mentions: Int32Array
 }
 
-const magic = 'nexus-graph-2\n'
-const hashBytes = 32
+const format = 'nexus-graph-3'
 
-interface Packed {
+interface PackedSlice {
   readonly words: readonly string[]
   readonly names: readonly string[]
-  readonly merged: readonly (readonly [string, string])[]
   /** id, title, text, source of each document. */
   readonly texts: readonly string[]
   /** Name and weight in percent of each title name. */
@@ -50,57 +59,135 @@ interface Packed {
   readonly counts: Int32Array
 }
 
-/** Writes an image as bytes with a checksum. */
-export function packImage(image: GraphImage): Uint8Array {
-  const texts: string[] = []
-  const counts: number[] = []
-  const parts: Int32Array[] = []
-  const titleNames: number[] = []
-  const nameNumbers = new Map(image.names.map((name, number) => [name, number]))
-  for (const { document, titleNames: names, titleWords, passages } of image.documents) {
-    texts.push(document.id, document.title, document.text, document.source)
-    for (const { key, weight } of names) {
-      titleNames.push(nameNumbers.get(key) as number, Math.round(weight * 100))
-    }
-    counts.push(names.length, titleWords.length, passages.length)
-    parts.push(titleWords)
-    for (const { offset, length, words, spans, mentions } of passages) {
-      counts.push(offset, length, words.length, spans.length, mentions.length)
-      parts.push(words, spans, mentions)
-    }
-  }
-  const packed: Packed = {
-    words: image.words,
-    names: image.names,
-    merged: image.merged,
-    texts,
-    titleNames: Int32Array.from(titleNames),
-    numbers: joined(parts),
-    counts: Int32Array.from(counts),
-  }
-  const body = serialize(packed)
-  return Buffer.concat([Buffer.from(magic), createHash('sha256').update(body).digest(), body])
+export function packHead(head: SnapshotHead): Uint8Array {
+  return serialize({ format, ...head })
 }
 
-/** Reads what `packImage` has written. Errors: SnapshotError. */
-export function unpackImage(bytes: Uint8Array): GraphImage {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (buffer.toString('latin1', 0, magic.length) !== magic)
-    throw new SnapshotError('it is of another version')
-  const body = buffer.subarray(magic.length + hashBytes)
-  const hash = createHash('sha256').update(body).digest()
-  if (!hash.equals(buffer.subarray(magic.length, magic.length + hashBytes))) {
-    throw new SnapshotError('its checksum does not fit: it was cut or changed')
-  }
-  const packed = deserialize(body) as Packed
-  return { words: packed.words, names: packed.names, merged: packed.merged, documents: readDocuments(packed) }
+/** Errors: SnapshotError. */
+export function unpackHead(bytes: Uint8Array): SnapshotHead {
+  const head = unpacked(bytes) as SnapshotHead & { format: string }
+  if (head.format !== format) throw new SnapshotError('it is of another version')
+  return head
 }
 
-function readDocuments({ names, texts, titleNames, numbers, counts }: Packed): DocumentImage[] {
+/** Writes slices of one graph, one after another. */
+export class SliceWriter {
+  readonly #vocabulary: Vocabulary
+  readonly #entities: EntityIndex
+  /** The numbers of words and of names, plus one, by the graph's own; spans are no entities, so they have only a name. */
+  readonly #wordNumbers: Int32Array
+  readonly #entityNumbers: Int32Array
+  readonly #nameNumbers = new Map<EntityKey, number>()
+  #wordCount = 0
+  #words: string[] = []
+  #names: EntityKey[] = []
+  #texts: string[] = []
+  #titleNames: number[] = []
+  #counts: number[] = []
+  #parts: Int32Array[] = []
+  #passages = 0
+
+  constructor(vocabulary: Vocabulary, entities: EntityIndex) {
+    this.#vocabulary = vocabulary
+    this.#entities = entities
+    this.#wordNumbers = new Int32Array(vocabulary.wordCapacity)
+    this.#entityNumbers = new Int32Array(entities.capacity)
+  }
+
+  /** Passages in the slice that is being written. */
+  get passages(): number {
+    return this.#passages
+  }
+
+  add({ id, title, text, source }: KnownDocument, passages: readonly PassageNode[]): void {
+    const titleNames = passages[0]?.titleNames ?? []
+    const titleWords = this.#renumbered(passages[0]?.titleWords ?? new Int32Array(0))
+    this.#texts.push(id, title, text, source)
+    for (const { key, weight } of titleNames) {
+      this.#titleNames.push(this.#numberOfName(key), Math.round(weight * 100))
+    }
+    this.#counts.push(titleNames.length, titleWords.length, passages.length)
+    this.#parts.push(titleWords)
+    for (const { offset, text, words, spans, mentions } of passages) {
+      this.#counts.push(offset, text.length, words.length, spans.length, mentions.length)
+      const named = Int32Array.from(spans, (span) => this.#numberOfName(span))
+      this.#parts.push(this.#renumbered(words), named, this.#renamed(mentions))
+    }
+    this.#passages += Math.max(1, passages.length)
+  }
+
+  /** The slice of what was added; the next begins. */
+  take(): Uint8Array {
+    const packed: PackedSlice = {
+      words: this.#words,
+      names: this.#names,
+      texts: this.#texts,
+      titleNames: Int32Array.from(this.#titleNames),
+      numbers: joined(this.#parts),
+      counts: Int32Array.from(this.#counts),
+    }
+    this.#words = []
+    this.#names = []
+    this.#texts = []
+    this.#titleNames = []
+    this.#counts = []
+    this.#parts = []
+    this.#passages = 0
+    return serialize(packed)
+  }
+
+  #renumbered(codes: WordCodes): WordCodes {
+    const numbers = this.#wordNumbers
+    return codes.map((code) => {
+      const word = wordIn(code)
+      if (numbers[word] === 0) {
+        this.#words.push(this.#vocabulary.wordOf(word))
+        this.#wordCount += 1
+        numbers[word] = this.#wordCount
+      }
+      return codeOf((numbers[word] as number) - 1, marksIn(code))
+    })
+  }
+
+  #renamed(mentions: Int32Array): Int32Array {
+    const numbers = this.#entityNumbers
+    const renamed = mentions.slice()
+    for (let at = 0; at < mentions.length; at += mentionSize) {
+      const entity = mentions[at] as number
+      if (numbers[entity] === 0) numbers[entity] = this.#numberOfName(this.#entities.at(entity).key) + 1
+      renamed[at] = (numbers[entity] as number) - 1
+    }
+    return renamed
+  }
+
+  #numberOfName(key: EntityKey): number {
+    let number = this.#nameNumbers.get(key)
+    if (number === undefined) {
+      number = this.#nameNumbers.size
+      this.#nameNumbers.set(key, number)
+      this.#names.push(key)
+    }
+    return number
+  }
+}
+
+/** Reads what a writer has written. Errors: SnapshotError. */
+export function unpackSlice(bytes: Uint8Array): Slice {
+  const packed = unpacked(bytes) as PackedSlice
+  return { words: packed.words, names: packed.names, documents: documentsIn(packed) }
+}
+
+function unpacked(bytes: Uint8Array): unknown {
+  try {
+    return deserialize(bytes)
+  } catch (error) {
+    throw new SnapshotError(`it cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function documentsIn({ texts, titleNames, numbers, counts }: PackedSlice): DocumentImage[] {
   const documents: DocumentImage[] = []
-  let count = 0
-  let number = 0
-  let named = 0
+  let [count, number, named] = [0, 0, 0]
   const next = () => counts[count++] as number
   const take = (length: number) => {
     number += length
@@ -110,12 +197,9 @@ function readDocuments({ names, texts, titleNames, numbers, counts }: Packed): D
   for (let text = 0; text < texts.length; text += 4) {
     const [id, title, body, source] = texts.slice(text, text + 4) as [string, string, string, string]
     const [nameCount, titleLength, passageCount] = [next(), next(), next()]
-    const ofTitle = Array.from({ length: nameCount }, (): TitleName => {
+    const ofTitle = Array.from({ length: nameCount }, () => {
       named += 2
-      return {
-        key: names[titleNames[named - 2] as number] as string,
-        weight: (titleNames[named - 1] as number) / 100,
-      }
+      return { name: titleNames[named - 2] as number, weight: (titleNames[named - 1] as number) / 100 }
     })
     const titleWords = take(titleLength)
     const passages = Array.from({ length: passageCount }, (): PassageImage => {

@@ -27,5 +27,5 @@ for (let number = Number(from), round = 1; ; round += 1) {
   await knowledge.delete([`d${number}`])
   await knowledge.put([numberedDocument(number)])
   writeSync(1, `${number}\n`)
-  if (round % 5 === 0) await snapshot.write(await knowledge.image())
+  if (round % 5 === 0) await snapshot.write(knowledge.image())
 }

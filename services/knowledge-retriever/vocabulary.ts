@@ -117,6 +117,11 @@ export class Vocabulary {
     return this.#stemIds.get(stem)
   }
 
+  /** Words have numbers below this. */
+  get wordCapacity(): number {
+    return this.#words.length
+  }
+
   /** Stems have numbers below this. */
   get stemCapacity(): number {
     return this.#stems.length
