@@ -53,35 +53,47 @@ const everyday = [
   'The catalog keeps 12,000 articles in memory.',
 ]
 
-/** A record as the loop writes it when it has learned what became of a change. */
-function record(turn: number, intervention: string, outcome: string, because: string, summary: string) {
+/** A record as the loop writes it when a turn has ended. */
+function record(turn: number, subject: string, ending: string, lines: readonly string[]) {
   return {
     id: `objective/o-17/${turn}`,
-    title: `${intervention} on storefront: ${outcome}`,
-    text: [
-      `What became of ${intervention} on storefront: it was ${outcome}, because ${because}.`,
-      `The change was: ${summary}`,
-      `It served objective o-17, reduce by latency_p99, as change c-${turn} on base 9f2c, commit 77ab${turn}.`,
-    ].join('\n'),
+    title: `${subject} on storefront: ${ending}`,
+    text: [`What became of ${subject} on storefront: ${lines[0]}`, ...lines.slice(1)].join('\n\n'),
     source: 'nexus:objective/o-17',
   }
 }
 
+const found =
+  'What was found: latency_p99 of storefront is 141.0 ms: 3.10 % of 1600 requests took longer than 50 ms, 1.00 % are allowed (p = 2.1e-12).'
+const served = (turn: number) =>
+  `It served objective o-17, reduce_latency by latency_p99, in turn ${turn}, on base 9f2c, commit 77ab${turn}.`
+
 const records = [
-  record(
-    1,
-    'enable_caching',
-    'promoted',
-    'the canary was 38 % faster at p99',
-    'getArticle keeps supplier answers for 30 s.',
-  ),
-  record(
-    2,
-    'add_timeout',
-    'aborted by the canary and reverted',
-    'errors rose from 0.1 % to 4 %',
-    'calls to the supplier end after 50 ms.',
-  ),
+  record(1, 'enable_caching', 'promoted', [
+    'it was promoted, because the canary was 38 % faster at p99.',
+    'The change c-1 was: getArticle keeps supplier answers for 30 s.',
+    'Why it was changed: never tried here: its effect is estimated from the benchmark next.',
+    found,
+    'What was considered: enable_caching, expected unknown, as it was never tried here; chosen.',
+    served(1),
+  ]),
+  record(2, 'add_timeout', 'aborted', [
+    'it was aborted by the canary and reverted, because errors rose from 0.1 % to 4 %.',
+    'The change c-2 was: calls to the supplier end after 50 ms.',
+    found,
+    served(2),
+  ]),
+  record(3, 'batch_calls', 'refused', [
+    'it was refused by policy and nothing was changed, because the error budget of checkout is used up.',
+    'The change c-3 was: calls for prices are joined.',
+    found,
+    'It served objective o-17, reduce_latency by latency_p99, in turn 3, on base 9f2c.',
+  ]),
+  record(4, 'reduce_errors', 'declined', [
+    'it was declined and nothing was changed, because not enough evidence: 3 requests in 60 s of telemetry, 100 are needed.',
+    'What was found: 3 requests in 60 s of telemetry, 100 are needed.',
+    'It served objective o-17, reduce_errors by error_rate, in turn 4.',
+  ]),
 ]
 
 test('who asks why something was changed is told by the record of the loop, and it is cited', async (t) => {
@@ -98,6 +110,16 @@ test('who asks why something was changed is told by the record of the loop, and 
     ['Why was the storefront changed by add_timeout?', 'objective/o-17/2', /because errors rose from 0.1 %/],
     ['What became of add_timeout?', 'objective/o-17/2', /aborted by the canary and reverted/],
     ['What was change c-1?', 'objective/o-17/1', /keeps supplier answers for 30 s/],
+    [
+      'Why was batch_calls refused?',
+      'objective/o-17/3',
+      /nothing was changed, because the error budget of checkout is used up\./,
+    ],
+    [
+      'Why was reduce_errors on storefront declined?',
+      'objective/o-17/4',
+      /because not enough evidence: 3 requests in 60 s/,
+    ],
   ] as const) {
     const reply = await voice.query({ question })
     assert.equal(reply.origin, AnswerOrigin.EXTRACTED, question)

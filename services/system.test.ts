@@ -111,7 +111,32 @@ test('the four steps of the README work, and the objective is judged and counted
     metrics,
     /nexus_decisions_total\{goal="reduce_latency",intervention="none",outcome="declined"\} 1/,
   )
+  await isRemembered(objectiveId, key)
 })
+
+/** Who asks is told why, from the record of the decision; and the next decision is told what became of this one. */
+async function isRemembered(objectiveId: string, key: Record<string, string>): Promise<void> {
+  const question = 'Why was enable_caching on storefront declined?'
+  const reply = JSON.parse((await rest('/orchestrator/query', { question }, key)).text)
+  assert.match(reply.answer, /declined and nothing was changed, because not enough evidence: 0 requests/)
+  assert.deepEqual(
+    [reply.citations[0].document_id, reply.citations[0].source],
+    [`objective/${objectiveId}/1`, `nexus:objective/${objectiveId}`],
+  )
+  const again = await nexus.mind.submitObjective({ goal: 'reduce_latency' })
+  const objective = await eventually(
+    'the second objective has ended',
+    async () => {
+      const { objective } = await nexus.mind.getObjective({ objectiveId: again.objectiveId })
+      return objective?.reason ? objective : undefined
+    },
+    60_000,
+  )
+  assert.match(
+    objective.decision?.relatedKnowledge.join('\n') ?? '',
+    /^What became of enable_caching to reduce_latency on storefront: it was declined and nothing was changed, because not enough evidence/m,
+  )
+}
 
 test('no key and a wrong key are 401, a bad value is 400 and named, a large body 413, too many calls 429', async () => {
   const wish = { goal: 'reduce_latency' }

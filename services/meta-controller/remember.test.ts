@@ -50,7 +50,7 @@ test('a record tells what became of a turn and why first, then the change, what 
     source: 'nexus:objective/o-1',
     text: [
       'What became of enable_caching on storefront: it was promoted, because the canary was 65 % faster.',
-      'The change was: caches similarProducts.',
+      'The change c-1 was: caches similarProducts.',
       'Why it was changed: 30.0 % took longer than 10 ms; never tried here.',
       'What was expected of latency_p95: -41 % (-52 % to -30 %) by the benchmark.',
       'What the canary measured of latency_p95: 41 against 118 on stable (-65 %).',
@@ -58,8 +58,8 @@ test('a record tells what became of a turn and why first, then the change, what 
       'What was considered: enable_caching, expected -40 % (-50 % to -30 %) by 2 earlier canaries; chosen.',
       'What was considered: add_timeout, expected unknown, as it was never tried here; no call to others is awaited.',
       'What earlier turns gave up: add_timeout (no call to others is awaited).',
-      'It served objective o-1, reduce_latency by latency_p95, in turn 2, as change c-1 on base 9f2c, commit 77ab.',
-    ].join('\n'),
+      'It served objective o-1, reduce_latency by latency_p95, in turn 2, on base 9f2c, commit 77ab.',
+    ].join('\n\n'),
   })
 })
 
@@ -72,7 +72,7 @@ test('a record of a turn that ended before anything was chosen tells the goal, a
     text: [
       'What became of reduce_latency on storefront: it was canceled and nothing was changed, because not today.',
       'It served objective o-1, reduce_latency by latency_p95, in turn 1.',
-    ].join('\n'),
+    ].join('\n\n'),
   })
 })
 
@@ -87,7 +87,7 @@ const outcomes: [what: string, world: Partial<World>, request: object, title: st
     {},
     {},
     'enable_caching on storefront: promoted',
-    /it was promoted, because as the test wants it\.\nThe change was: caches similarProducts\./,
+    /it was promoted, because as the test wants it\.\n\nThe change c-o-[^ ]+ was: caches similarProducts\./,
   ],
   [
     'aborted',
@@ -129,7 +129,7 @@ const outcomes: [what: string, world: Partial<World>, request: object, title: st
     { requestsPerSecond: 0 },
     { intervention: 'add_timeout' },
     'add_timeout to reduce_latency on storefront: declined',
-    /because not enough evidence: 0 requests[^\n]*\nWhat was found: 0 requests/,
+    /because not enough evidence: 0 requests[^\n]*\n\nWhat was found: 0 requests/,
   ],
   [
     'proposed',

@@ -50,7 +50,8 @@ export function recordOf(state: ObjectiveState, end: TurnEnd): MessageInitShape<
   return {
     id: `objective/${id}/${turn}`,
     title: `${subjectOf(state)} on ${wish.target}: ${end.ending.replace('_', ' ')}`.slice(0, maxTitleChars),
-    text: lines.map((line) => line.slice(0, maxLineChars)).join('\n'),
+    // Each a paragraph, so that none is taken for the end of another.
+    text: lines.map((line) => line.slice(0, maxLineChars)).join('\n\n'),
     source: `${recordSource}${id}`,
   }
 }
@@ -86,8 +87,9 @@ function outcomeLine(state: ObjectiveState, { ending, reason }: TurnEnd): string
 function changeLines({ wish, results }: ObjectiveState): string[] {
   const { decide, propose, authorize, learn } = results
   if (decide === undefined || decide.intervention === 'none') return []
-  const lines =
-    propose === undefined || propose.summary === '' ? [] : [`The change was: ${sentence(propose.summary)}`]
+  const lines: string[] = []
+  if (propose !== undefined)
+    lines.push(`The change ${propose.id} was: ${sentence(propose.summary || 'not made')}`)
   const why = propose === undefined ? 'Why it was chosen' : 'Why it was changed'
   lines.push(`${why}: ${sentence(decide.reasons.join('; '))}`)
   if (authorize !== undefined)
@@ -120,9 +122,9 @@ function consideredLines({ excluded, results }: ObjectiveState): string[] {
 
 function purposeLine({ id, turn, wish, results }: ObjectiveState): string {
   const { propose, commit } = results
-  const change = propose === undefined ? '' : `, as change ${propose.id} on base ${propose.baseCommit}`
+  const base = propose === undefined ? '' : `, on base ${propose.baseCommit}`
   const made = commit === undefined ? '' : `, commit ${commit.commit}`
-  return `It served objective ${id}, ${wish.goal} by ${wish.targetMetric}, in turn ${turn}${change}${made}.`
+  return `It served objective ${id}, ${wish.goal} by ${wish.targetMetric}, in turn ${turn}${base}${made}.`
 }
 
 function wordsOfEffect({ estimate, low, high, origin, observations }: Effect): string {
