@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { type Client, createClient } from '@connectrpc/connect'
+import type { Registry } from 'prom-client'
 import { KnowledgeRetrieverService } from './gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
 import { AnswerOrigin, OrchestratorService } from './gen/nexus/orchestrator/v1/orchestrator_service_pb.ts'
 import { Closers } from './platform/closers.ts'
+import { startTestRedis, withoutRedis } from './platform/redis.testing.ts'
+import type { ServiceName } from './platform/service.ts'
 import { silentLog } from './platform/testing.ts'
 import { openProcess, serve } from './serve.ts'
 
@@ -16,9 +19,16 @@ import { openProcess, serve } from './serve.ts'
 interface Memory {
   readonly voice: Client<typeof OrchestratorService>
   readonly retriever: Client<typeof KnowledgeRetrieverService>
+  readonly grpcPort: number
+  readonly registry: Registry
 }
 
-async function startMemory(t: TestContext): Promise<Memory> {
+interface MemoryOptions {
+  readonly names?: readonly ServiceName[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+async function startMemory(t: TestContext, options: MemoryOptions = {}): Promise<Memory> {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-memory-'))
   const closers = new Closers()
   const ending = new AbortController()
@@ -34,14 +44,17 @@ async function startMemory(t: TestContext): Promise<Memory> {
     NEXUS_GRAPH_URL: `sqlite:${path.join(folder, 'knowledge.sqlite')}`,
     NEXUS_CACHE_URL: 'memory:',
     NEXUS_JOURNAL_URL: `sqlite:${path.join(folder, 'journal.sqlite')}`,
+    ...options.env,
   }
   const { settings } = openProcess(env)
   const life = { signal: ending.signal, closers, end: () => {} }
-  const names = ['llm-adapter', 'knowledge-retriever', 'orchestrator'] as const
-  const { transport } = await serve(names, { env, settings, log: silentLog, life })
+  const { names = ['llm-adapter', 'knowledge-retriever', 'orchestrator'] } = options
+  const { transport, grpcPort, registry } = await serve(names, { env, settings, log: silentLog, life })
   return {
     voice: createClient(OrchestratorService, transport),
     retriever: createClient(KnowledgeRetrieverService, transport),
+    grpcPort,
+    registry,
   }
 }
 
@@ -158,10 +171,29 @@ test('what is not known is not found, with the nearest passages and not a word m
   }
 })
 
-test('what was populated, replaced, deleted or merged counts for the very next query', async (t) => {
+test('what is not known but near is answered with the nearest passages, in the order in which they are found', async (t) => {
   const { voice, retriever } = await startMemory(t)
+  await voice.populate({ documents: everyday })
+  const question = 'Which opera does the supplier of the storefront stage in Vienna?'
+  const reply = await voice.query({ question, limit: 3 })
+  assert.equal(reply.origin, AnswerOrigin.NOT_FOUND, reply.answer)
+  assert.equal(reply.answer, 'Not found in the knowledge base.')
+  const { passages } = await retriever.retrieve({ question, limit: 3 })
+  assert.ok(passages.length > 0)
+  assert.deepEqual(
+    reply.citations.map(({ number, text }) => [number, text]),
+    passages.map(({ text }, index) => [index + 1, text]),
+  )
+})
+
+/** What changes by each door is what the very next query is answered from, though the query before was cached. */
+async function countsAtOnce({ voice, retriever }: Pick<Memory, 'voice' | 'retriever'>): Promise<void> {
   const question = 'Where was Maria Okonjo born?'
-  const cited = async () => (await voice.query({ question })).answer
+  const cited = async () => {
+    const { answer } = await voice.query({ question })
+    assert.equal((await voice.query({ question })).answer, answer)
+    return answer
+  }
   assert.match(await cited(), /^Not found/)
   const { documentIds } = await voice.populate({ documents: ['Maria Okonjo was born in Tallinn.'] })
   assert.match(await cited(), /Tallinn\. \[1\]/)
@@ -169,6 +201,65 @@ test('what was populated, replaced, deleted or merged counts for the very next q
   assert.match(await cited(), /^Not found/)
   await retriever.putDocuments({ documents: [{ id: 'm', text: 'Maria Okonjo was born in Riga.' }] })
   assert.match(await cited(), /Riga\. \[1\]/)
-  await retriever.putDocuments({ documents: [{ id: 'm', text: 'Maria Okonjo was born in Narva.' }] })
+  const streamed = async function* () {
+    yield { document: { id: 'm', text: 'Maria Okonjo was born in Narva.' } }
+  }
+  await retriever.ingestDocuments(streamed())
   assert.match(await cited(), /Narva\. \[1\]/)
+  await retriever.putDocuments({
+    documents: [{ id: 'n', title: 'M. K. Okonjo-Saar', text: 'She has lived in Oslo since.' }],
+  })
+  const revision = async () => (await retriever.retrieve({ question })).revision
+  const before = await revision()
+  await retriever.mergeNames({ alias: 'M. K. Okonjo-Saar', name: 'Maria Okonjo' })
+  assert.notEqual(await revision(), before)
+  const named = (await voice.query({ question: 'Where has Maria Okonjo lived since?' })).citations
+  assert.ok(named.some(({ documentId }) => documentId === 'n'))
+}
+
+test('what was populated, replaced, deleted or merged counts for the very next query', async (t) => {
+  await countsAtOnce(await startMemory(t))
+})
+
+describe('with the cache on Redis', { skip: withoutRedis }, () => {
+  test('what was populated, replaced, deleted or merged counts for the very next query', async (t) => {
+    const redis = await startTestRedis({})
+    t.after(() => redis.close())
+    const memory = await startMemory(t, { env: { NEXUS_CACHE_URL: redis.url } })
+    await countsAtOnce(memory)
+    const hits = /nexus_cache_requests_total\{[^}]*outcome="hit"[^}]*\} (\d+)/.exec(
+      await memory.registry.metrics(),
+    )
+    assert.ok(Number(hits?.[1]) >= 5, hits?.[0])
+  })
+
+  test('what one voice populates another finds with its very next query, and they share what is cached', async (t) => {
+    const redis = await startTestRedis({})
+    t.after(() => redis.close())
+    const env = { NEXUS_CACHE_URL: redis.url }
+    const first = await startMemory(t, { env })
+    const address = `127.0.0.1:${first.grpcPort}`
+    const peers = { NEXUS_KNOWLEDGE_RETRIEVER_ADDRESS: address, NEXUS_LLM_ADAPTER_ADDRESS: address }
+    const second = await startMemory(t, { names: ['orchestrator'], env: { ...env, ...peers } })
+    await countsAtOnce({ voice: second.voice, retriever: first.retriever })
+    const question = 'Where does Anna Lindqvist work?'
+    const ask = async ({ voice }: Memory) => (await voice.query({ question })).answer
+    assert.match(await ask(second), /^Not found/)
+    await first.voice.populate({ documents: ['Anna Lindqvist works in Turku.'] })
+    assert.match(await ask(second), /Turku\. \[1\]/)
+    const loads = async ({ registry }: Memory) =>
+      /nexus_cache_requests_total\{[^}]*outcome="miss"[^}]*\} (\d+)/.exec(await registry.metrics())?.[1]
+    const before = await loads(first)
+    assert.match(await ask(first), /Turku\. \[1\]/)
+    assert.equal(await loads(first), before)
+  })
+
+  test('with Redis away questions are answered all the same, by what is known now', async (t) => {
+    const redis = await startTestRedis({})
+    t.after(() => redis.close())
+    const memory = await startMemory(t, { env: { NEXUS_CACHE_URL: redis.url } })
+    await memory.voice.query({ question: 'What is known?' })
+    await redis.stop('SIGKILL')
+    await countsAtOnce(memory)
+  })
 })
