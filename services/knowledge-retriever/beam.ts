@@ -71,8 +71,8 @@ export const maxNamedPassages = 60
 /** The beam that is carried from step to step, and what it has reached. */
 interface Search extends BeamParts {
   readonly reached: Reached[]
-  /** By the passage's ordinal. */
-  readonly byOrdinal: (Reached | undefined)[]
+  /** By the passage's ordinal: the place in `reached`, plus one. */
+  readonly places: Int32Array
   readonly maxRarity: number
 }
 
@@ -85,13 +85,12 @@ export function searchPaths(parts: BeamParts, starts: readonly PathEnd[]): Reach
   const search: Search = {
     ...parts,
     reached: [],
-    byOrdinal: new Array<Reached | undefined>(parts.graph.capacity),
-
+    places: parts.graph.scratch.integers('reached', parts.graph.capacity),
     maxRarity: Math.log(1 + total),
   }
   let ends = starts
     .slice(0, beamWidth)
-    .map((end): BeamEnd => ({ ...end, previous: undefined, reached: reachedAt(search, end.passage) }))
+    .map((end): BeamEnd => ({ ...end, previous: undefined, reached: reachedAt(search, end.passage.ordinal) }))
   for (let hop = 1; hop <= maxHops; hop += 1) {
     const next = new Map<Reached, BeamEnd>()
     for (const end of ends) stepFrom(search, end, hop, next)
@@ -151,7 +150,7 @@ function step(
   const weight = mentionWeights[kindOf(edge)] as number
   const score =
     joint.factor * kindFactors[kind] * (0.4 + 0.6 * weight) * (0.45 + 0.9 * joint.relevance + 1.4 * gain)
-  const reached = search.byOrdinal[ordinal] ?? reachedAt(search, search.graph.passage(ordinal))
+  const reached = reachedAt(search, ordinal)
   reached.steps += 1
   if (score > reached.byKind[kind]) reached.byKind[kind] = score
   if (score >= reached.path && isBetter(score, end, joint.entity, reached)) {
@@ -192,9 +191,11 @@ function raise(reached: Reached, value: number, coverage: number): void {
   reached.chain = value
 }
 
-function reachedAt({ reached, byOrdinal }: Search, passage: PassageNode): Reached {
-  const found: Reached = byOrdinal[passage.ordinal] ?? {
-    passage,
+function reachedAt({ graph, reached, places }: Search, ordinal: number): Reached {
+  const place = places[ordinal] as number
+  if (place > 0) return reached[place - 1] as Reached
+  const found: Reached = {
+    passage: graph.passage(ordinal),
     path: 0,
     byKind: [0, 0, 0],
     from: undefined,
@@ -206,10 +207,7 @@ function reachedAt({ reached, byOrdinal }: Search, passage: PassageNode): Reache
     chain: 0,
     chainCoverage: 0,
   }
-  if (byOrdinal[passage.ordinal] === undefined) {
-    byOrdinal[passage.ordinal] = found
-    reached.push(found)
-  }
+  places[ordinal] = reached.push(found)
   return found
 }
 

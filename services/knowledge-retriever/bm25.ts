@@ -33,9 +33,9 @@ export class WordScores {
   /** Scores all passages by the stems: Okapi BM25 (Robertson and Zaragoza 2009), each stem counted once. */
   constructor(graph: KnowledgeGraph, { stems, pairs }: Pick<ReadQuestion, 'stems' | 'pairs'>) {
     this.#graph = graph
-    this.scores = new Float64Array(graph.capacity)
-    this.masks = new Int32Array(graph.capacity)
-    this.#bitOfStem = new Int32Array(graph.vocabulary.stemCapacity)
+    this.scores = graph.scratch.floats('word scores', graph.capacity)
+    this.masks = graph.scratch.integers('word masks', graph.capacity)
+    this.#bitOfStem = graph.scratch.integers('question bits', graph.vocabulary.stemCapacity)
     const weighed = weigh(graph, stems)
     this.stems = weighed.map(({ stem }) => stem)
     this.weights = weighed.map(({ weight }) => weight)
@@ -102,14 +102,16 @@ export class WordScores {
   }
 
   #score(stem: number, weight: number, bit: number): void {
-    const mean = this.#graph.meanLength
+    const { meanLength: mean, lengths } = this.#graph
+    const { masks, scores, touched } = this
     for (const posting of this.#graph.vocabulary.postings(stem)) {
       const ordinal = ordinalOf(posting)
       const count = countOf(posting)
-      const norm = k1 * (1 - b + (b * this.#graph.passage(ordinal).length) / mean)
-      if (this.masks[ordinal] === 0) this.touched.push(ordinal)
-      this.masks[ordinal] = (this.masks[ordinal] as number) | bit
-      this.scores[ordinal] = (this.scores[ordinal] as number) + (weight * count * (k1 + 1)) / (count + norm)
+      const norm = k1 * (1 - b + (b * (lengths[ordinal] as number)) / mean)
+      const mask = masks[ordinal] as number
+      if (mask === 0) touched.push(ordinal)
+      masks[ordinal] = mask | bit
+      scores[ordinal] = (scores[ordinal] as number) + (weight * count * (k1 + 1)) / (count + norm)
     }
   }
 }

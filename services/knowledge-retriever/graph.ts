@@ -6,6 +6,7 @@ import { findMentions } from './mentions.ts'
 import { MergedNames } from './merged-names.ts'
 import { NameSearch } from './name-search.ts'
 import { type KnownDocument, type PreparedDocument, type PreparedText, passageId } from './prepare.ts'
+import { Scratch } from './scratch.ts'
 import {
   type DocumentImage,
   GraphChangedError,
@@ -43,6 +44,7 @@ const titleTermWeight = 2
 const maxRaritiesKept = 10_000
 /** A part of a snapshot has about so many passages. */
 const slicePassages = 128
+const firstLengths = 1_024
 const noMentions = new Int32Array(0)
 
 interface DocumentNode {
@@ -79,10 +81,13 @@ export class KnowledgeGraph {
   readonly vocabulary = new Vocabulary()
   readonly gazetteer = new Gazetteer(this.vocabulary)
   readonly entities = new EntityIndex()
+  /** For the questions asked of it. */
+  readonly scratch = new Scratch()
   readonly #passages: (PassageNode | undefined)[] = []
   readonly #freeOrdinals: number[] = []
   readonly #documents = new Map<string, DocumentNode>()
   readonly #merged = new MergedNames()
+  #lengths: Int32Array = new Int32Array(firstLengths)
   #passageCount = 0
   #totalLength = 0
   #rarities: number[] = []
@@ -115,6 +120,11 @@ export class KnowledgeGraph {
   /** The name that a name stands for: itself, or what it was merged into. */
   meaningOf(key: EntityKey): EntityKey {
     return this.#merged.meaningOf(key)
+  }
+
+  /** The lengths of the passages by ordinal, side by side for those who need many. */
+  get lengths(): Int32Array {
+    return this.#lengths
   }
 
   /** Mean of the passages' lengths; 0 when there is none. */
@@ -259,6 +269,8 @@ export class KnowledgeGraph {
     }
     const node = { ...passage, ordinal, length, mentions: noMentions }
     this.#passages[ordinal] = node
+    if (ordinal >= this.#lengths.length) this.#lengths = grown(this.#lengths)
+    this.#lengths[ordinal] = length
     this.#passageCount += 1
     this.#totalLength += length
     this.#countNames(node, 1, turned)
@@ -380,7 +392,8 @@ export class KnowledgeGraph {
   }
 }
 
-/** Orders by id, in code unit order. */
-export function byId(left: { readonly id: string }, right: { readonly id: string }): number {
-  return left.id < right.id ? -1 : left.id > right.id ? 1 : 0
+function grown(numbers: Int32Array): Int32Array {
+  const twice = new Int32Array(numbers.length * 2)
+  twice.set(numbers)
+  return twice
 }

@@ -53,16 +53,18 @@ class Walk {
   readonly #graph: KnowledgeGraph
   readonly #settled: Float64Array
   readonly #residual: Float64Array
-  readonly #isWaiting: Uint8Array
+  readonly #isWaiting: Int32Array
   readonly #touched: number[] = []
+  /** The nodes that have kept something, each once. */
+  readonly #keepers: number[] = []
   #waiting: number[] = []
 
   constructor(graph: KnowledgeGraph) {
     const nodes = graph.capacity + graph.entities.capacity
     this.#graph = graph
-    this.#settled = new Float64Array(nodes)
-    this.#residual = new Float64Array(nodes)
-    this.#isWaiting = new Uint8Array(nodes)
+    this.#settled = graph.scratch.floats('settled', nodes)
+    this.#residual = graph.scratch.floats('residual', nodes)
+    this.#isWaiting = graph.scratch.integers('waiting', nodes)
   }
 
   give(node: number, mass: number): void {
@@ -83,23 +85,30 @@ class Walk {
       this.#isWaiting[node] = 0
     }
     this.#waiting = []
+    const { capacity } = this.#graph
     nodes.forEach((node, index) => {
       const kept = Math.floor(teleport * (masses[index] as number))
-      if (this.#settled[node] === 0 && node < this.#graph.capacity) this.#touched.push(node)
+      const isPassage = node < capacity
+      if (this.#settled[node] === 0) {
+        if (isPassage) this.#touched.push(node)
+        if (kept > 0) this.#keepers.push(node)
+      }
       this.#settled[node] = (this.#settled[node] as number) + kept
       const pushed = (masses[index] as number) - kept
-      if (node < this.#graph.capacity) this.#pushFromPassage(node, pushed)
-      else this.#pushFromEntity(node - this.#graph.capacity, pushed)
+      if (isPassage) this.#pushFromPassage(node, pushed)
+      else this.#pushFromEntity(node - capacity, pushed)
     })
     return true
   }
 
   result(): WalkScores {
-    const scores = this.#settled.map((mass) => mass / units)
-    const passages = scores.subarray(0, this.#graph.capacity)
+    const { capacity } = this.#graph
+    const scores = this.#settled
+    for (const node of this.#keepers) scores[node] = (scores[node] as number) / units
+    const passages = scores.subarray(0, capacity)
     let best = 0
     for (const ordinal of this.#touched) best = Math.max(best, passages[ordinal] as number)
-    return { passages, entities: scores.subarray(this.#graph.capacity), touched: this.#touched, best }
+    return { passages, entities: scores.subarray(capacity), touched: this.#touched, best }
   }
 
   #degreeOf(node: number): number {

@@ -18,12 +18,10 @@ const rareNamePassages = 15
 const maxCandidates = 120
 const beamStarts = 12
 
-/** All that is worked out for one question before its candidates are ranked. */
+/** All that is worked out for one question before its candidates are ranked. The next search in the same graph ends it. */
 export class Search {
   readonly graph: KnowledgeGraph
   readonly question: ReadQuestion
-  readonly words: WordScores
-  readonly walk: WalkScores
   /** The entities that the question names. */
   readonly asked: readonly EntityNode[]
   readonly askedNumbers: ReadonlySet<number>
@@ -35,6 +33,9 @@ export class Search {
   readonly bestChain: number
   /** The question's stems that the best passage by words and title has. */
   readonly leadMask: number
+  readonly #words: WordScores
+  readonly #walk: WalkScores
+  readonly #mustBeCurrent: () => void
   readonly #titledBy: ReadonlyMap<number, number>
   readonly #reached: ReadonlyMap<number, Reached>
   /** The numbers of the question's words, -1 for those that no passage has. */
@@ -46,21 +47,22 @@ export class Search {
   constructor(graph: KnowledgeGraph, question: string) {
     this.graph = graph
     this.question = readQuestion(question, graph.gazetteer)
-    this.words = new WordScores(graph, this.question)
+    this.#mustBeCurrent = graph.scratch.begin()
+    this.#words = new WordScores(graph, this.question)
     this.total = graph.counts.passages
     this.maxRarity = Math.log(1 + this.total)
     this.asked = entitiesOf(graph, this.question)
     this.askedNumbers = new Set(this.asked.map(({ number }) => number))
     this.#titledBy = titledBy(this.asked)
     this.#wordIds = this.question.words.map((word) => graph.vocabulary.idOf(word) ?? -1)
-    this.#direct = new Float64Array(graph.capacity).fill(-1)
-    this.#titleShares = new Float64Array(graph.capacity)
+    this.#direct = graph.scratch.floats('direct scores', graph.capacity).fill(-1)
+    this.#titleShares = graph.scratch.floats('title shares', graph.capacity)
     const byWords = this.#best(
       this.words.touched,
       (ordinal) => this.words.scores[ordinal] as number,
       wordCandidates,
     )
-    this.walk = walkFrom(graph, this.#seeds(byWords.slice(0, wordSeeds)))
+    this.#walk = walkFrom(graph, this.#seeds(byWords.slice(0, wordSeeds)))
     const titledOnes = this.#best(
       [...this.#titledBy.keys()],
       (ordinal) => this.directOf(ordinal),
@@ -94,6 +96,16 @@ export class Search {
     this.bestChain = bestChain || 1
     const best = this.#best(pool, (ordinal) => this.untrained(ordinal), maxCandidates)
     this.candidates = best.map((ordinal) => this.#candidate(ordinal))
+  }
+
+  get words(): WordScores {
+    this.#mustBeCurrent()
+    return this.#words
+  }
+
+  get walk(): WalkScores {
+    this.#mustBeCurrent()
+    return this.#walk
   }
 
   /** The score of words and title alone. */
