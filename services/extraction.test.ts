@@ -1,69 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { type Client, createClient } from '@connectrpc/connect'
-import type { Registry } from 'prom-client'
+import { test } from 'node:test'
 import { IngestOutcome } from './gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
-import { KnowledgeRetrieverService } from './gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
-import { Closers } from './platform/closers.ts'
-import {
-  type Behaviour,
-  completion,
-  type FakeProvider,
-  hang,
-  startProvider,
-} from './platform/openai.testing.ts'
-import { freePorts, listOf, silentLog } from './platform/testing.ts'
-import { openProcess, serve } from './serve.ts'
+import { type Memory, settingsFor, startMemory, temporaryFolder } from './models.testing.ts'
+import { type Behaviour, completion, hang, startProvider } from './platform/openai.testing.ts'
+import { freePorts, listOf } from './platform/testing.ts'
 
 // The memory with a model that looks for names, over real sockets: retriever, llm-adapter, and a server that speaks OpenAI's protocol.
-
-interface Memory {
-  readonly retriever: Client<typeof KnowledgeRetrieverService>
-  readonly registry: Registry
-  stop(): Promise<void>
-}
-
-function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'nexus-extraction-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-function settingsFor({ url }: FakeProvider): Record<string, string> {
-  return { NEXUS_LLM_URL: `openai:${url}`, NEXUS_LLM_MODEL: 'the-model' }
-}
-
-async function startMemory(
-  t: TestContext,
-  options: { folder?: string; provider?: FakeProvider; env?: Record<string, string> } = {},
-): Promise<Memory> {
-  const { folder = temporaryFolder(t), provider, env: more } = options
-  const closers = new Closers()
-  const ending = new AbortController()
-  const env = {
-    NEXUS_HOST: '127.0.0.1',
-    NEXUS_GRPC_PORT: '0',
-    NEXUS_METRICS_PORT: '0',
-    NEXUS_GRAPH_URL: `sqlite:${path.join(folder, 'knowledge.sqlite')}`,
-    NEXUS_GRAPH_SNAPSHOT: 'none',
-    NEXUS_JOURNAL_URL: `sqlite:${path.join(folder, 'journal.sqlite')}`,
-    ...(provider && { ...settingsFor(provider), NEXUS_EXTRACTION: 'names' }),
-    ...more,
-  }
-  const { settings } = openProcess(env)
-  const life = { signal: ending.signal, closers, end: () => {} }
-  const names = ['llm-adapter', 'knowledge-retriever'] as const
-  const { transport, registry } = await serve(names, { env, settings, log: silentLog, life })
-  const stop = async () => {
-    ending.abort()
-    await closers.close()
-  }
-  t.after(stop)
-  return { retriever: createClient(KnowledgeRetrieverService, transport), registry, stop }
-}
 
 /** A model that finds, in whatever it is shown, the names of this list that stand there, and says the others too. */
 function finding(names: readonly string[], relations: readonly [string, string, string][] = []): Behaviour {
@@ -93,7 +35,7 @@ test('a model that is configured is not asked for names unless a setting says so
   const memory = await startMemory(t, { env: settingsFor(provider) })
   const put = await memory.retriever.putDocuments({ documents: [reef, lettuce] })
   assert.deepEqual(
-    [put.documents.map(({ namesExtracted }) => namesExtracted), put.extractionStopped],
+    [put.documents.map(({ namesExtracted }) => namesExtracted), put.modelsStopped],
     [[false, false], ''],
   )
   assert.equal(provider.seen.length, 0)
@@ -116,8 +58,8 @@ test('a name in small letters that a model finds leads from one passage to the o
   const names = (index: unknown) => JSON.parse(JSON.stringify(index, bigIntsAsText).toLowerCase())
   assert.deepEqual(names(await indexOf(memory)), names(await indexOf(capitals)))
   const metrics = await memory.registry.metrics()
-  assert.match(metrics, /nexus_extraction_tokens_total\{direction="input"\} 600/)
-  assert.match(metrics, /nexus_extraction_passages_total\{outcome="read"\} 2/)
+  assert.match(metrics, /nexus_knowledge_model_tokens_total\{use="names",direction="input"\} 600/)
+  assert.match(metrics, /nexus_knowledge_model_texts_total\{use="names",outcome="read"\} 2/)
 })
 
 test('both ends of a relation are names, and what does not stand in the passage is dropped', async (t) => {
@@ -178,7 +120,7 @@ test('when the tokens of the day are used up, documents are stored without names
   const provider = await startProvider(t)
   provider.behave(finding(['sea lettuce']))
   // Room for one passage at its most, or a few at what they really cost.
-  const memory = await startMemory(t, { provider, env: { NEXUS_EXTRACTION_DAILY_TOKEN_BUDGET: '9000' } })
+  const memory = await startMemory(t, { provider, env: { NEXUS_KNOWLEDGE_DAILY_TOKEN_BUDGET: '9000' } })
   async function* documents() {
     for (let number = 0; number < 60; number += 1)
       yield { document: { id: `d${number}`, text: `Note ${number}.` } }
@@ -188,8 +130,8 @@ test('when the tokens of the day are used up, documents are stored without names
   const read = Number(last?.namesExtracted)
   assert.ok(read > 1 && read < 60, `${read}`)
   assert.equal(provider.seen.length, read)
-  assert.match(last?.extractionStopped ?? '', /the 9000 tokens .* are used up for today/)
-  assert.match(await memory.registry.metrics(), /nexus_extraction_stops_total 1/)
+  assert.match(last?.modelsStopped ?? '', /the 9000 tokens .* are used up for today/)
+  assert.match(await memory.registry.metrics(), /nexus_knowledge_model_stops_total\{use="names"\} 1/)
   assert.equal((await memory.retriever.retrieve({ question: 'note 59' })).passages[0]?.documentId, 'd59')
 })
 
@@ -207,7 +149,7 @@ test('with the model down documents are stored all the same; told again when it 
       [IngestOutcome.ADDED, false],
     ],
   )
-  assert.match(put.extractionStopped, /^the model cannot be asked: /)
+  assert.match(put.modelsStopped, /^the model cannot be asked: /)
   await down.stop()
   provider.behave(finding(['sea lettuce']))
   const back = await startMemory(t, { provider, folder })
@@ -226,7 +168,7 @@ test('with the model down documents are stored all the same; told again when it 
 test('without any model the reply says what is missing', async (t) => {
   const memory = await startMemory(t, { env: { NEXUS_EXTRACTION: 'names' } })
   const put = await memory.retriever.putDocuments({ documents: [reef] })
-  assert.match(put.extractionStopped, /NEXUS_LLM_URL/)
+  assert.match(put.modelsStopped, /NEXUS_LLM_URL/)
 })
 
 test('a model that hangs does not keep a document from being stored within the deadline of its call', async (t) => {

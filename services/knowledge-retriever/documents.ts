@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type EntityKey, titleNames } from './entities.ts'
+import { titleNames } from './entities.ts'
 import { type KnownDocument, type PreparedDocument, prepareDocument } from './prepare.ts'
+import type { Reading } from './readings.ts'
 import type { StoredDocument, WrittenDocument } from './store.ts'
 
 /** A document as it is offered; an empty id stands for the hash of its text. */
@@ -22,7 +23,7 @@ export function idOf(offered: OfferedDocument): string {
 
 /** Hex digits of a SHA-256. */
 const digestLength = 64
-const namesDigestLength = 16
+const shortDigestLength = 16
 
 /** Makes the text well-formed (a lone surrogate becomes U+FFFD), so that what is hashed, stored and answered is one text. */
 export function identify(offered: OfferedDocument): StoredDocument {
@@ -33,22 +34,30 @@ export function identify(offered: OfferedDocument): StoredDocument {
 }
 
 /**
- * The document with the names that a model has found in it. Its hash tells them too, so that those who share a store take
- * them over; the names of a text come after the hash of the text.
+ * The document with what models have made of it. Its hash tells that too, so that those who share a store take it over: the
+ * hash of the text, then `+n` and a digest of the names, then `+v` and one of the vectors.
  */
-export function withNames(document: StoredDocument, names: readonly EntityKey[]): StoredDocument {
-  const digest = sha256(JSON.stringify(names)).slice(0, namesDigestLength)
-  return { ...document, names, hash: `${document.hash.slice(0, digestLength)}+${digest}` }
+export function withReading(document: StoredDocument, { names, vectors }: Reading): StoredDocument {
+  const marks = [
+    names === undefined ? '' : `+n${shortDigest(JSON.stringify(names))}`,
+    vectors === undefined ? '' : `+v${shortDigest(vectors)}`,
+  ]
+  const hash = document.hash.slice(0, digestLength) + marks.join('')
+  return { ...document, ...(names && { names }), ...(vectors && { vectors }), hash }
 }
 
-/** Whether two hashes are of the same text, whatever names were found in it. */
+function shortDigest(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex').slice(0, shortDigestLength)
+}
+
+/** Whether two hashes are of the same text, whatever models have made of it. */
 export function saysTheSame(hash: string, other: string): boolean {
   return hash.slice(0, digestLength) === other.slice(0, digestLength)
 }
 
-/** Whether a model has looked for names in what this is the hash of. */
-export function hasNames(hash: string): boolean {
-  return hash.length > digestLength
+/** What models have made of that which this is the hash of. */
+export function readingIn(hash: string): { readonly names: boolean; readonly vectors: boolean } {
+  return { names: hash.includes('+n'), vectors: hash.includes('+v') }
 }
 
 /**
@@ -87,7 +96,7 @@ export async function prepareAll(documents: readonly KnownDocument[]): Promise<P
 
 /** What a store writes of a document: its passages are as the graph has them. */
 export function writtenFrom(stored: StoredDocument, prepared: PreparedDocument): WrittenDocument {
-  const { id, title, text, source, hash, names: told } = stored
+  const { id, title, text, source, hash, names: told, vectors } = stored
   const fromTitle = titleNames(title).map(({ key }) => key)
   const passages = prepared.passages.map((passage) => ({
     id: passage.id,
@@ -95,7 +104,16 @@ export function writtenFrom(stored: StoredDocument, prepared: PreparedDocument):
     offset: passage.offset,
     names: [...new Set([...fromTitle, ...passage.spans])],
   }))
-  return { id, title, text, source, hash, ...(told && { names: told }), passages }
+  return {
+    id,
+    title,
+    text,
+    source,
+    hash,
+    ...(told && { names: told }),
+    ...(vectors && { vectors }),
+    passages,
+  }
 }
 
 /** In hex. */

@@ -2,7 +2,11 @@ import { trace } from '@opentelemetry/api'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Log } from '../platform/log.ts'
 import type { Knowledge, PutResult } from './knowledge.ts'
+import type { Usage } from './model-gate.ts'
 import type { MergedName } from './store.ts'
+
+/** What a model is asked for. */
+export type ModelUse = 'names' | 'vectors'
 
 /** What the service tells about itself: each function is one thing that happened. */
 export interface KnowledgeEvents {
@@ -22,11 +26,15 @@ export interface KnowledgeEvents {
   /** The snapshot could not be used: the graph is built from the documents. */
   snapshotNotUsed(reason: string): void
   /** A model has looked for the names in a passage, and so many stand there. */
-  namesExtracted(count: number, tokens: { input: number; output: number }): void
+  namesExtracted(count: number, usage: Usage | undefined): void
   /** A model gave nothing that can be used for a passage: it is taken for one without names. */
   passageNotRead(reason: string): void
-  /** No model looks for names for so long; documents are stored without. */
-  extractionStopped(reason: string, forMs: number): void
+  /** A model has embedded so many texts. */
+  embedded(count: number, usage: Usage | undefined): void
+  /** A model gave no vectors that can be used. */
+  notEmbedded(reason: string): void
+  /** A model is not asked for so long: documents are stored, and questions answered, without. */
+  modelStopped(use: ModelUse, reason: string, forMs: number): void
   /** A question was looked up. */
   retrieved(passages: number): void
   /** A call ended because the store does not answer, or refuses to. */
@@ -46,7 +54,7 @@ export function createKnowledgeEvents(log: Log, registry: Registry): KnowledgeEv
     },
   })
   return {
-    ...extractionEvents(log, registry),
+    ...modelEvents(log, registry),
     opened: (knowledge, durationMs) => {
       const { documents: count, passages, entities } = knowledge.inMemory
       opened = knowledge
@@ -116,45 +124,60 @@ function countersIn(registry: Registry) {
   return { documents, retrievals, failures }
 }
 
-type ExtractionEvents = Pick<KnowledgeEvents, 'namesExtracted' | 'passageNotRead' | 'extractionStopped'>
+type ModelEvents = Pick<
+  KnowledgeEvents,
+  'namesExtracted' | 'passageNotRead' | 'embedded' | 'notEmbedded' | 'modelStopped'
+>
 
-function extractionEvents(log: Log, registry: Registry): ExtractionEvents {
-  const extraction = extractionCountersIn(registry)
+function modelEvents(log: Log, registry: Registry): ModelEvents {
+  const { passages, tokens, stops } = modelCountersIn(registry)
+  const used = (use: ModelUse, count: number, usage: Usage | undefined) => {
+    passages.inc({ use, outcome: 'read' }, count)
+    tokens.inc({ use, direction: 'input' }, Number(usage?.inputTokens ?? 0n))
+    tokens.inc({ use, direction: 'output' }, Number(usage?.outputTokens ?? 0n))
+  }
   return {
-    namesExtracted: (count, { input, output }) => {
-      extraction.passages.inc({ outcome: 'read' })
-      extraction.tokens.inc({ direction: 'input' }, input)
-      extraction.tokens.inc({ direction: 'output' }, output)
-      log.debug('names_extracted', { count, input_tokens: input, output_tokens: output })
+    namesExtracted: (count, usage) => {
+      used('names', 1, usage)
+      log.debug('names_extracted', { count })
     },
     passageNotRead: (reason) => {
-      extraction.passages.inc({ outcome: 'not_read' })
+      passages.inc({ use: 'names', outcome: 'not_read' })
       log.warn('passage_not_read', { reason })
     },
-    extractionStopped: (reason, forMs) => {
-      extraction.stops.inc()
-      log.warn('extraction_stopped', { reason, for_ms: Math.round(forMs) })
-      trace.getActiveSpan()?.addEvent('extraction_stopped', { reason })
+    embedded: (count, usage) => {
+      used('vectors', count, usage)
+      log.debug('texts_embedded', { count })
+    },
+    notEmbedded: (reason) => {
+      passages.inc({ use: 'vectors', outcome: 'not_read' })
+      log.warn('texts_not_embedded', { reason })
+    },
+    modelStopped: (use, reason, forMs) => {
+      stops.inc({ use })
+      log.warn('model_stopped', { use, reason, for_ms: Math.round(forMs) })
+      trace.getActiveSpan()?.addEvent('model_stopped', { use, reason })
     },
   }
 }
 
-function extractionCountersIn(registry: Registry) {
+function modelCountersIn(registry: Registry) {
   const passages = new Counter({
-    name: 'nexus_extraction_passages_total',
-    help: 'Passages shown to a model that looks for names, by whether its answer could be used.',
-    labelNames: ['outcome'],
+    name: 'nexus_knowledge_model_texts_total',
+    help: 'Texts shown to a model, for the names in them or for vectors, by whether its answer could be used.',
+    labelNames: ['use', 'outcome'],
     registers: [registry],
   })
   const tokens = new Counter({
-    name: 'nexus_extraction_tokens_total',
-    help: 'Tokens that looking for names has cost.',
-    labelNames: ['direction'],
+    name: 'nexus_knowledge_model_tokens_total',
+    help: 'Tokens that looking for names, and embedding, have cost.',
+    labelNames: ['use', 'direction'],
     registers: [registry],
   })
   const stops = new Counter({
-    name: 'nexus_extraction_stops_total',
-    help: 'How often looking for names stopped: the tokens were used up, or the model failed.',
+    name: 'nexus_knowledge_model_stops_total',
+    help: 'How often a model was not asked any more for a while: the tokens were used up, or it failed.',
+    labelNames: ['use'],
     registers: [registry],
   })
   return { passages, tokens, stops }

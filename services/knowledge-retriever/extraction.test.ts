@@ -10,6 +10,7 @@ import { keepingLog, startTestServer } from '../platform/testing.ts'
 import { createKnowledgeEvents } from './events.ts'
 import { Extraction } from './extraction.ts'
 import { namesOfAnswer } from './extraction-prompt.ts'
+import { ModelGate } from './model-gate.ts'
 import { TokenAllowance } from './token-allowance.ts'
 
 /** What the adapter answers to a passage: names, or an error. */
@@ -42,12 +43,12 @@ async function startExtraction(t: TestContext, answers: Answers, tokensPerDay = 
   t.after(() => server.close())
   const clock = testClock(Date.UTC(2026, 10, 22, 23, 0))
   const { log, lines } = keepingLog()
-  const extraction = new Extraction({
-    models: createClient(LlmAdapterService, server.transport),
-    allowance: new TokenAllowance({ tokensPerDay, clock }),
-    events: createKnowledgeEvents(log, new Registry()),
-    clock,
-  })
+  const events = createKnowledgeEvents(log, new Registry())
+  const allowance = new TokenAllowance({ tokensPerDay, clock })
+  const onStopped = (reason: string, forMs: number) => events.modelStopped('names', reason, forMs)
+  const gate = new ModelGate({ allowance, clock, onStopped })
+  const models = createClient(LlmAdapterService, server.transport)
+  const extraction = new Extraction({ models, gate, events })
   return { extraction, clock, lines, prompts }
 }
 
@@ -99,7 +100,7 @@ test('a model that fails is let alone for a while, then asked again', async (t) 
   assert.equal((await extraction.namesIn(documents(20), {})).size, 0)
   assert.ok(prompts.length <= 4, `${prompts.length}`)
   assert.match(extraction.stopped, /the model cannot be asked: .*the provider is away/)
-  assert.equal(lines.filter(({ event }) => event === 'extraction_stopped').length, 1)
+  assert.equal(lines.filter(({ event }) => event === 'model_stopped').length, 1)
   isAway = false
   const asked = prompts.length
   await extraction.namesIn(documents(1), {})
@@ -130,7 +131,7 @@ test('the tokens of a day are never exceeded, and the next day begins anew', asy
   const first = await extraction.namesIn(documents(100), {})
   assert.ok(first.size > 1 && first.size * 350 <= tokensPerDay, `${first.size}`)
   assert.equal(prompts.length, first.size)
-  assert.match(extraction.stopped, /the 10000 tokens of NEXUS_EXTRACTION_DAILY_TOKEN_BUDGET are used up/)
+  assert.match(extraction.stopped, /the 10000 tokens of NEXUS_KNOWLEDGE_DAILY_TOKEN_BUDGET are used up/)
   clock.advance(60 * 60 * 1000)
   assert.equal((await extraction.namesIn(documents(1), {})).size, 1)
 })

@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import neo4j, { type ManagedTransaction, type Record as Row } from 'neo4j-driver'
+import neo4j, { type Integer, type ManagedTransaction, type Record as Row } from 'neo4j-driver'
 import type { Clock } from '../platform/clock.ts'
 import type { EntityKey } from './entities.ts'
 import { type Neo4jAddress, Neo4jConnection, neo4jAddress } from './neo4j-connection.ts'
@@ -9,6 +9,7 @@ import {
   StaleRevisionError,
   type StoreChange,
   type StoredDocument,
+  type StoredVectors,
   StoreUnavailableError,
   type WrittenDocument,
 } from './store.ts'
@@ -46,7 +47,9 @@ const cypher = {
     RETURN d.id AS id, d.hash AS hash ORDER BY d.id LIMIT $count`,
   read: `MATCH (d:NexusDocument) WHERE d.id IN $ids
     RETURN d.id AS id, d.title AS title, d.text AS text, d.source AS source, d.hash AS hash,
-      d.names AS names`,
+      d.names AS names, d.vectors AS vectors`,
+  vectors: `MATCH (d:NexusDocument) WHERE d.id > $after AND d.vectors IS NOT NULL
+    RETURN d.id AS id, d.vectors AS vectors ORDER BY d.id LIMIT $count`,
   delete: `MATCH (d:NexusDocument) WHERE d.id IN $ids
     OPTIONAL MATCH (d)-[:HAS_PASSAGE]->(p:NexusPassage)
     OPTIONAL MATCH (p)-[:NAMES]->(n:NexusName)
@@ -56,13 +59,18 @@ const cypher = {
     WITH names UNWIND names AS n
     WITH n WHERE NOT EXISTS { (n)<-[:NAMES]-() }
     DELETE n`,
-  store: `UNWIND $rows AS row
+  // Each name is looked up once, however many passages say it: the looking up is the larger part of the work.
+  store: `UNWIND range(0, size($names) - 1) AS number
+    MERGE (n:NexusName {key: $names[number]})
+    WITH number, n ORDER BY number
+    WITH collect(n) AS names
+    UNWIND $rows AS row
     CREATE (d:NexusDocument {id: row.id, title: row.title, text: row.text, source: row.source, hash: row.hash,
-      names: row.names})
-    WITH d, row UNWIND row.passages AS passage
+      names: row.names, vectors: row.vectors})
+    WITH names, d, row UNWIND row.passages AS passage
     CREATE (d)-[:HAS_PASSAGE]->(p:NexusPassage {id: passage.id, text: passage.text, offset: passage.offset})
-    WITH p, passage UNWIND passage.names AS name
-    MERGE (n:NexusName {key: name})
+    WITH names, p, passage UNWIND passage.names AS number
+    WITH p, names[number] AS n
     CREATE (p)-[:NAMES]->(n)`,
   mergedNames: 'MATCH (m:NexusMergedName) RETURN m.alias AS alias, m.name AS name',
   merge: `UNWIND $rows AS row MERGE (m:NexusMergedName {alias: row.alias}) SET m.name = row.name`,
@@ -145,6 +153,16 @@ class Neo4jStore implements DocumentStore {
     return new Map(rows.map((row) => [row.get('alias'), row.get('name')]))
   }
 
+  async *vectors(): AsyncIterable<readonly StoredVectors[]> {
+    for (let after = ''; ; ) {
+      const rows = await this.#read(cypher.vectors, { after, count: neo4j.int(readBatch) })
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = last.get('id')
+      yield rows.map((row) => ({ id: row.get('id'), vectors: unsigned(row.get('vectors')) }))
+    }
+  }
+
   async change(change: StoreChange, expectedRevision: number): Promise<number> {
     // The driver tries again when the connection breaks at the commit: by its id a write knows itself.
     const write = randomUUID()
@@ -174,28 +192,57 @@ async function apply(transaction: ManagedTransaction, change: StoreChange): Prom
   const { deleted, stored, merged, split } = change
   const ids = [...deleted, ...stored.map(({ id }) => id)]
   if (ids.length > 0) await transaction.run(cypher.delete, { ids })
-  if (stored.length > 0) await transaction.run(cypher.store, { rows: stored.map(rowOf) })
+  if (stored.length > 0) await transaction.run(cypher.store, rowsOf(stored))
   if (split.length > 0) await transaction.run(cypher.split, { aliases: [...split] })
   if (merged.length > 0) await transaction.run(cypher.merge, { rows: [...merged] })
 }
 
-function rowOf({ names, passages, ...document }: WrittenDocument): Record<string, unknown> {
+/** The parameters of `store`: names by their places in one list. */
+function rowsOf(stored: readonly WrittenDocument[]): Record<string, unknown> {
+  const places = new Map<EntityKey, number>()
+  const placeOf = (name: EntityKey) => {
+    if (!places.has(name)) places.set(name, places.size)
+    return neo4j.int(places.get(name) as number)
+  }
+  const rows = stored.map((document) => rowOf(document, placeOf))
+  return { rows, names: [...places.keys()] }
+}
+
+function rowOf(
+  { names, vectors, passages, ...document }: WrittenDocument,
+  placeOf: (name: EntityKey) => Integer,
+): Record<string, unknown> {
   const rows = passages.map((passage) => ({
     id: passage.id,
     text: passage.text,
     offset: neo4j.int(passage.offset),
-    names: passage.names.filter((name) => name.length <= maxNameChars),
+    names: passage.names.filter((name) => name.length <= maxNameChars).map(placeOf),
   }))
   const { id, title, text, source, hash } = document
-  return { id, title, text, source, hash, names: names ?? null, passages: rows }
+  const read = { names: names ?? null, vectors: vectors === undefined ? null : signed(vectors) }
+  return { id, title, text, source, hash, ...read, passages: rows }
 }
 
-interface DocumentRow extends Omit<StoredDocument, 'names'> {
+interface DocumentRow extends Omit<StoredDocument, 'names' | 'vectors'> {
   readonly names: readonly EntityKey[] | null
+  readonly vectors: Int8Array | null
 }
 
-function documentOf({ names, ...document }: DocumentRow): StoredDocument {
-  return names === null ? document : { ...document, names }
+function documentOf({ names, vectors, ...document }: DocumentRow): StoredDocument {
+  return {
+    ...document,
+    ...(names !== null && { names }),
+    ...(vectors !== null && { vectors: unsigned(vectors) }),
+  }
+}
+
+/** Neo4j's byte arrays are signed. */
+function signed({ buffer, byteOffset, byteLength }: Uint8Array): Int8Array {
+  return new Int8Array(buffer, byteOffset, byteLength)
+}
+
+function unsigned({ buffer, byteOffset, byteLength }: Int8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function numberIn(row: Row | undefined, key: string, address: string): number {

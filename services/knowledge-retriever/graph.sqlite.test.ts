@@ -31,7 +31,7 @@ test('a second process, a file that is no database and one of the future stop th
   const database = new DatabaseSync(file)
   database.exec('UPDATE meta SET schema = 99')
   database.close()
-  assert.throws(() => openSqliteStore(file), /schema 99, this NEXUS reads 3/)
+  assert.throws(() => openSqliteStore(file), /schema 99, this NEXUS reads 4/)
 })
 
 test('a file of the version before is taken over with what it holds', async (t) => {

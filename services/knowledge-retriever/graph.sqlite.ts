@@ -9,18 +9,22 @@ import {
   StaleRevisionError,
   type StoreChange,
   type StoredDocument,
+  type StoredVectors,
   StoreUnavailableError,
 } from './store.ts'
 
-const schemaVersion = 3
+const schemaVersion = 4
 const readBatch = 200
-/** Version 1 had no merged names, and 2 no names that a model has found; all else was the same. */
-const olderVersions: readonly unknown[] = [1, 2]
+/** Columns that a version brought; version 2 brought the table of merged names. All else was the same. */
+const columnsSince: readonly (readonly [version: number, column: string])[] = [
+  [3, 'names TEXT'],
+  [4, 'vectors BLOB'],
+]
 
 const schema = `
   CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL,
-    names TEXT
+    names TEXT, vectors BLOB
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS merged_names (alias TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (only INTEGER PRIMARY KEY CHECK (only = 1), schema INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;
@@ -50,12 +54,13 @@ function openDatabase(file: string): DatabaseSync {
     database.exec(`BEGIN IMMEDIATE; ${schema}`)
     database.prepare('INSERT OR IGNORE INTO meta VALUES (1, ?, ?)').run(schemaVersion, firstRevision())
     const found = database.prepare('SELECT schema FROM meta').get()?.schema
-    if (olderVersions.includes(found)) {
-      database.exec('ALTER TABLE documents ADD COLUMN names TEXT')
-      database.prepare('UPDATE meta SET schema = ?').run(schemaVersion)
-    } else if (found !== schemaVersion) {
+    if (typeof found !== 'number' || found < 1 || found > schemaVersion) {
       throw new Error(`it has schema ${found}, this NEXUS reads ${schemaVersion}`)
     }
+    for (const [version, column] of columnsSince) {
+      if (found < version) database.exec(`ALTER TABLE documents ADD COLUMN ${column}`)
+    }
+    database.prepare('UPDATE meta SET schema = ?').run(schemaVersion)
     database.exec('COMMIT')
     return database
   } catch (error) {
@@ -77,8 +82,13 @@ class SqliteStore implements DocumentStore {
       revision: database.prepare('SELECT revision FROM meta'),
       advance: database.prepare('UPDATE meta SET revision = revision + 1'),
       hashes: database.prepare('SELECT id, hash FROM documents'),
-      read: database.prepare('SELECT id, title, text, source, hash, names FROM documents WHERE id = ?'),
-      store: database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)'),
+      read: database.prepare(
+        'SELECT id, title, text, source, hash, names, vectors FROM documents WHERE id = ?',
+      ),
+      store: database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      vectors: database.prepare(
+        'SELECT id, vectors FROM documents WHERE id > ? AND vectors IS NOT NULL ORDER BY id LIMIT ?',
+      ),
       delete: database.prepare('DELETE FROM documents WHERE id = ?'),
       names: database.prepare('SELECT alias, name FROM merged_names'),
       merge: database.prepare('INSERT OR REPLACE INTO merged_names VALUES (?, ?)'),
@@ -117,6 +127,16 @@ class SqliteStore implements DocumentStore {
     })
   }
 
+  async *vectors(): AsyncIterable<readonly StoredVectors[]> {
+    for (let after = ''; ; ) {
+      const rows = this.#working(() => this.#statements.vectors.all(after, readBatch))
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = String(last.id)
+      yield rows as unknown as StoredVectors[]
+    }
+  }
+
   async change(change: StoreChange, expectedRevision: number): Promise<number> {
     return this.#working(() => this.#change(change, expectedRevision))
   }
@@ -133,8 +153,9 @@ class SqliteStore implements DocumentStore {
     this.#database.exec('BEGIN IMMEDIATE')
     try {
       for (const id of deleted) this.#statements.delete.run(id)
-      for (const { id, title, text, source, hash, names } of stored) {
-        this.#statements.store.run(id, title, text, source, hash, names ? JSON.stringify(names) : null)
+      for (const { id, title, text, source, hash, names, vectors } of stored) {
+        const told = names ? JSON.stringify(names) : null
+        this.#statements.store.run(id, title, text, source, hash, told, vectors ?? null)
       }
       for (const alias of split) this.#statements.split.run(alias)
       for (const { alias, name } of merged) this.#statements.merge.run(alias, name)
@@ -163,10 +184,15 @@ class SqliteStore implements DocumentStore {
 }
 
 /** A document as its row has it; the names as JSON. */
-interface DocumentRow extends Omit<StoredDocument, 'names'> {
+interface DocumentRow extends Omit<StoredDocument, 'names' | 'vectors'> {
   readonly names: string | null
+  readonly vectors: Uint8Array | null
 }
 
-function documentOf({ names, ...document }: DocumentRow): StoredDocument {
-  return names === null ? document : { ...document, names: JSON.parse(names) }
+function documentOf({ names, vectors, ...document }: DocumentRow): StoredDocument {
+  return {
+    ...document,
+    ...(names !== null && { names: JSON.parse(names) }),
+    ...(vectors !== null && { vectors }),
+  }
 }

@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { idOf, type OfferedDocument } from './documents.ts'
-import type { Patience } from './extraction.ts'
 import type { Knowledge, PutOutcome, PutResult } from './knowledge.ts'
+import type { Patience } from './model-gate.ts'
 
 const maxBatchDocuments = 256
 const maxBatchChars = 1024 * 1024
@@ -9,7 +9,7 @@ const maxBatchChars = 1024 * 1024
 const lingerMs = 2
 
 /** What has become of a stream so far: the documents counted here are the first of the stream, and are stored. */
-export type Progress = Readonly<Record<PutOutcome | 'passages' | 'namesExtracted', number>>
+export type Progress = Readonly<Record<PutOutcome | 'passages' | 'namesExtracted' | 'embedded', number>>
 
 /**
  * Stores a stream of documents in batches: those that come without a pause, so that a fast stream is cheap and a slow one
@@ -22,13 +22,14 @@ export async function* ingest(
   documents: AsyncIterable<OfferedDocument>,
   options: { onStored: (results: readonly PutResult[]) => void; patience: () => Patience },
 ): AsyncGenerator<Progress> {
-  const totals = { added: 0, replaced: 0, unchanged: 0, passages: 0, namesExtracted: 0 }
+  const totals = { added: 0, replaced: 0, unchanged: 0, passages: 0, namesExtracted: 0, embedded: 0 }
   for await (const batch of batches(documents)) {
     const results = await knowledge.put(batch, options.patience())
-    for (const { outcome, passages, namesExtracted } of results) {
+    for (const { outcome, passages, namesExtracted, embedded } of results) {
       totals[outcome] += 1
       totals.passages += passages
       totals.namesExtracted += Number(namesExtracted)
+      totals.embedded += Number(embedded)
     }
     options.onStored(results)
     yield { ...totals }

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { KnowledgeEvents } from './events.ts'
-import type { Extraction } from './extraction.ts'
 import { Knowledge } from './knowledge.ts'
+import type { Readings } from './readings.ts'
 import { GraphChangedError, SnapshotError } from './snapshot.ts'
 import type { SnapshotFile } from './snapshot-file.ts'
 import type { DocumentStore } from './store.ts'
@@ -29,14 +29,14 @@ export async function openFromSnapshot(
   store: DocumentStore,
   file: SnapshotFile | undefined,
   events: KnowledgeEvents,
-  extraction?: Extraction,
+  readings?: Readings,
 ): Promise<Knowledge> {
   try {
-    return await Knowledge.open(store, { image: await file?.read(), extraction })
+    return await Knowledge.open(store, { image: await file?.read(), readings })
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error
     events.snapshotNotUsed(error.message)
-    return await Knowledge.open(store, { extraction })
+    return await Knowledge.open(store, { readings })
   }
 }
 

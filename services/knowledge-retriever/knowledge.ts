@@ -1,19 +1,21 @@
 import { setTimeout } from 'node:timers/promises'
 import {
   batchById,
-  hasNames,
   identify,
   type OfferedDocument,
   prepareAll,
+  readingIn,
   saysTheSame,
-  withNames,
+  withReading,
   writtenFrom,
 } from './documents.ts'
 import type { EntityKey } from './entities.ts'
-import type { Extraction, Patience } from './extraction.ts'
+import { fuse, fusedCandidates } from './fuse.ts'
 import { KnowledgeGraph } from './graph.ts'
 import { checkMerge } from './merging.ts'
+import type { Patience } from './model-gate.ts'
 import type { PreparedDocument } from './prepare.ts'
+import { type Reading, Readings } from './readings.ts'
 import { type Found, retrieve } from './retrieve.ts'
 import type { KnowledgeImage } from './snapshot-file.ts'
 import {
@@ -24,6 +26,7 @@ import {
   StoreUnavailableError,
 } from './store.ts'
 import { Turns } from './turns.ts'
+import { VectorIndex } from './vectors.ts'
 
 export type PutOutcome = 'added' | 'replaced' | 'unchanged'
 
@@ -34,6 +37,8 @@ export interface PutResult {
   readonly passages: number
   /** A model has looked for the names in it. */
   readonly namesExtracted: boolean
+  /** A model has embedded its passages. */
+  readonly embedded: boolean
 }
 
 /** How much is known, and at which revision of the store. */
@@ -42,8 +47,8 @@ export type Statistics = KnowledgeGraph['counts'] & { readonly revision: number 
 /** What is opened beside the store. */
 export interface OpenOptions {
   readonly image?: KnowledgeImage
-  /** Absent: no model looks for names. */
-  readonly extraction?: Extraction
+  /** What models are to make of documents; absent: nothing. */
+  readonly readings?: Readings
 }
 
 /** A change, with what it comes to in the graph and for the one who asked for it. */
@@ -58,6 +63,8 @@ const maxWaiting = 256
 /** So often a change is decided anew because others have changed the store meanwhile. */
 const maxTries = 20
 const closeGraceMs = 500
+/** Documents whose vectors find no room in memory are found by words and names alone. */
+const maxVectorBytes = 512 * 1024 * 1024
 /** So few that the largest documents are gone within the time that a store has for one change. */
 const deleteBatch = 50
 const noChange: StoreChange = { deleted: [], stored: [], merged: [], split: [] }
@@ -73,7 +80,8 @@ export class Knowledge {
   /** Of every document in the graph. */
   readonly #hashes: Map<string, string>
   readonly #merged: Map<EntityKey, EntityKey>
-  readonly #extraction: Extraction | undefined
+  readonly #readings: Readings
+  readonly #vectors = new VectorIndex(maxVectorBytes)
   readonly #turns = new Turns(maxWaiting)
   #revision = -1
   /** Documents put into the graph or taken out since it was opened. */
@@ -83,9 +91,9 @@ export class Knowledge {
   #lastLook: Promise<void> = Promise.resolve()
   #nextLook: Promise<void> | undefined
 
-  private constructor(store: DocumentStore, graph: KnowledgeGraph, { image, extraction }: OpenOptions) {
+  private constructor(store: DocumentStore, graph: KnowledgeGraph, { image, readings }: OpenOptions) {
     this.#store = store
-    this.#extraction = extraction
+    this.#readings = readings ?? new Readings({})
     this.#graph = graph
     this.#hashes = new Map(image?.hashes)
     this.#merged = new Map(image?.merged)
@@ -100,28 +108,35 @@ export class Knowledge {
     const graph = image === undefined ? new KnowledgeGraph() : await KnowledgeGraph.load(image.graph)
     const knowledge = new Knowledge(store, graph, options)
     await knowledge.#turns.run(() => knowledge.#catchUp())
+    if (knowledge.#readings.embeds) await knowledge.#loadVectors()
     return knowledge
   }
 
   /**
-   * Stores a batch: all of it, in the store and in the graph, or nothing. Before, a model looks for names in it where one is
-   * asked to: for as long as `patience` allows, and outside of the turns, so that others need not wait. Errors: RepeatedIdError too.
+   * Stores a batch: all of it, in the store and in the graph, or nothing. Before, models read it where they are asked to: for as
+   * long as `patience` allows, and outside of the turns, so that others need not wait. Errors: RepeatedIdError too.
    */
   async put(offered: readonly OfferedDocument[], patience: Patience = {}): Promise<PutResult[]> {
     const documents = offered.map(identify)
     const byId = batchById(offered, documents)
-    if (this.#extraction !== undefined) {
-      const unread = [...byId.values()].filter((document) => !this.#isKnown(document, true))
-      const names = await this.#extraction.namesIn(unread, patience)
-      for (const [id, keys] of names) byId.set(id, withNames(byId.get(id) as StoredDocument, keys))
+    const unread = [...byId.values()].filter(({ id, hash }) => {
+      const known = this.#hashes.get(id)
+      const reading = readingIn(known !== undefined && saysTheSame(known, hash) ? known : '')
+      return !this.#readings.isWhole(reading)
+    })
+    if (unread.length > 0) {
+      const readings = await this.#readings.of(unread, await this.#knownReadings(unread), patience)
+      for (const document of unread) {
+        byId.set(document.id, withReading(document, readings.get(document.id) ?? {}))
+      }
     }
     const read = new Map<string, PreparedDocument>()
     return await this.#turns.run(() => this.#make(() => this.#planToPut(documents, byId, read)))
   }
 
-  /** Why no model looks for names at the moment; empty while one does, and when none is asked to. */
-  get extractionStopped(): string {
-    return this.#extraction?.stopped ?? ''
+  /** Why models are not asked at the moment; empty while they are, and when none is to be. */
+  get modelsStopped(): string {
+    return this.#readings.stopped
   }
 
   /** Forgets documents, some at a time and each of them whole; gives how many of the ids were known. */
@@ -169,9 +184,18 @@ export class Knowledge {
   }
 
   /** The passages that answer a question best, and the revision that they are of. */
-  async retrieve(question: string, limit: number): Promise<{ found: Found[]; revision: number }> {
+  async retrieve(
+    question: string,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<{ found: Found[]; revision: number }> {
+    const asked = this.#vectors.bytes === 0 ? undefined : await this.#readings.ofQuestion(question, signal)
     await this.#look()
-    return { found: retrieve(this.#graph, question, limit), revision: this.#revision }
+    if (asked === undefined)
+      return { found: retrieve(this.#graph, question, limit), revision: this.#revision }
+    const near = await this.#vectors.nearest(asked.model, asked.vector, fusedCandidates)
+    const found = retrieve(this.#graph, question, Math.max(limit, fusedCandidates))
+    return { found: fuse(this.#graph, found, near, limit), revision: this.#revision }
   }
 
   async statistics(): Promise<Statistics> {
@@ -206,7 +230,7 @@ export class Knowledge {
     byId: ReadonlyMap<string, StoredDocument>,
     read: Map<string, PreparedDocument>,
   ): Promise<Plan<PutResult[]>> {
-    const fresh = [...byId.values()].filter((document) => !this.#isKnown(document, hasNames(document.hash)))
+    const fresh = [...byId.values()].filter((document) => !this.#isKnown(document))
     // Read first: what cannot be read into the graph must not be in the store either.
     for (const each of await prepareAll(fresh.filter(({ id }) => !read.has(id)))) {
       read.set(each.document.id, each)
@@ -223,17 +247,42 @@ export class Knowledge {
     })
     const result = () =>
       documents.map(({ id }, index): PutResult => {
-        const namesExtracted = hasNames(this.#hashes.get(id) ?? '')
+        const { names: namesExtracted, vectors: embedded } = readingIn(this.#hashes.get(id) ?? '')
         const outcome = outcomes[index] as PutOutcome
-        return { id, outcome, passages: this.#graph.passagesOf(id), namesExtracted }
+        return { id, outcome, passages: this.#graph.passagesOf(id), namesExtracted, embedded }
       })
     return { change: { ...noChange, stored }, prepared, result }
   }
 
-  /** Whether the same text is known under its id; with `namesToo`, also whether a model has looked for names in it. */
-  #isKnown({ id, hash }: StoredDocument, namesToo: boolean): boolean {
+  /** Whether the same text is known under its id, and all that models have made of it now is known of it. */
+  #isKnown({ id, hash }: StoredDocument): boolean {
     const known = this.#hashes.get(id)
-    return known !== undefined && saysTheSame(known, hash) && (!namesToo || hasNames(known))
+    if (known === undefined || !saysTheSame(known, hash)) return false
+    const [had, has] = [readingIn(known), readingIn(hash)]
+    return (had.names || !has.names) && (had.vectors || !has.vectors)
+  }
+
+  /** What models have made before of those documents that are known with the same text. */
+  async #knownReadings(documents: readonly StoredDocument[]): Promise<Map<string, Reading>> {
+    const ids = documents
+      .filter(({ id, hash }) => {
+        const known = this.#hashes.get(id)
+        return known !== undefined && known.length > hash.length && saysTheSame(known, hash)
+      })
+      .map(({ id }) => id)
+    const readings = new Map<string, Reading>()
+    if (ids.length === 0) return readings
+    for await (const batch of this.#store.read(ids)) {
+      for (const { id, names, vectors } of batch) readings.set(id, { names, vectors })
+    }
+    return readings
+  }
+
+  /** Those of the documents that were not read at the opening. */
+  async #loadVectors(): Promise<void> {
+    for await (const batch of this.#store.vectors()) {
+      for (const { id, vectors } of batch) this.#vectors.set(id, vectors)
+    }
   }
 
   /** Decides, makes the change in the store and then in the graph; decides anew when others were faster. */
@@ -271,8 +320,12 @@ export class Knowledge {
     this.#changes += deleted.length + stored.length
     for (const alias of split) this.#merged.delete(alias)
     for (const { alias, name } of merged) this.#merged.set(alias, name)
+    for (const id of [...deleted, ...replaced]) this.#vectors.delete(id)
     for (const id of deleted) this.#hashes.delete(id)
-    for (const { id, hash } of stored) this.#hashes.set(id, hash)
+    for (const { id, hash, vectors } of stored) {
+      this.#hashes.set(id, hash)
+      if (vectors !== undefined && this.#readings.embeds) this.#vectors.set(id, vectors)
+    }
   }
 
   async #isCurrent(): Promise<boolean> {

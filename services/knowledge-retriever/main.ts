@@ -1,12 +1,15 @@
 import { createClient } from '@connectrpc/connect'
 import { LlmAdapterService } from '../gen/nexus/llm_adapter/v1/llm_adapter_service_pb.ts'
-import type { StartService } from '../platform/service.ts'
-import { createKnowledgeEvents } from './events.ts'
+import type { ServiceContext, StartService } from '../platform/service.ts'
+import { Embedding } from './embedding.ts'
+import { createKnowledgeEvents, type KnowledgeEvents, type ModelUse } from './events.ts'
 import { Extraction } from './extraction.ts'
 import { keepSnapshot, openFromSnapshot } from './keep-snapshot.ts'
+import { ModelGate } from './model-gate.ts'
 import { openDocumentStore } from './open.ts'
+import { Readings } from './readings.ts'
 import { createKnowledgeRetriever } from './service.ts'
-import { readKnowledgeRetrieverSettings, snapshotPath } from './settings.ts'
+import { type KnowledgeRetrieverSettings, readKnowledgeRetrieverSettings, snapshotPath } from './settings.ts'
 import { SnapshotFile } from './snapshot-file.ts'
 import { TokenAllowance } from './token-allowance.ts'
 
@@ -18,16 +21,8 @@ export const start: StartService = async ({ env, log, registry, clock, transport
   const store = await openDocumentStore(settings.graphUrl, { clock, password: settings.graphPassword })
   const file = snapshotPath(settings)
   const snapshot = file === undefined ? undefined : new SnapshotFile(file)
-  const extraction =
-    settings.extraction === 'off'
-      ? undefined
-      : new Extraction({
-          models: createClient(LlmAdapterService, transport('llm-adapter')),
-          allowance: new TokenAllowance({ tokensPerDay: settings.extractionTokensPerDay, clock }),
-          events,
-          clock,
-        })
-  const knowledge = await openFromSnapshot(store, snapshot, events, extraction).catch(async (error) => {
+  const readings = openReadings(settings, { events, clock, transport })
+  const knowledge = await openFromSnapshot(store, snapshot, events, readings).catch(async (error) => {
     await store.close()
     throw error
   })
@@ -43,4 +38,23 @@ export const start: StartService = async ({ env, log, registry, clock, transport
       await knowledge.close()
     },
   }
+}
+
+/** The llm-adapter is looked for only where a setting asks for a model. */
+function openReadings(
+  { extraction, embeddings, modelTokensPerDay: tokensPerDay }: KnowledgeRetrieverSettings,
+  options: { events: KnowledgeEvents } & Pick<ServiceContext, 'clock' | 'transport'>,
+): Readings {
+  if (extraction === 'off' && embeddings === 'off') return new Readings({})
+  const { events, clock, transport } = options
+  const models = createClient(LlmAdapterService, transport('llm-adapter'))
+  const allowance = new TokenAllowance({ tokensPerDay, clock })
+  const partsFor = (use: ModelUse) => {
+    const onStopped = (reason: string, forMs: number) => events.modelStopped(use, reason, forMs)
+    return { models, events, gate: new ModelGate({ allowance, clock, onStopped }) }
+  }
+  return new Readings({
+    ...(extraction === 'names' && { extraction: new Extraction(partsFor('names')) }),
+    ...(embeddings === 'passages' && { embedding: new Embedding(partsFor('vectors')) }),
+  })
 }

@@ -14,10 +14,10 @@ import {
 import { type MountedService, mount } from '../platform/service.ts'
 import { type OfferedDocument, RepeatedIdError, sha256 } from './documents.ts'
 import type { KnowledgeEvents } from './events.ts'
-import type { Patience } from './extraction.ts'
 import { ingest, type Progress } from './ingest.ts'
 import type { Knowledge, PutOutcome, Statistics } from './knowledge.ts'
 import { keyOfName, MergeRefusedError, NotANameError } from './merging.ts'
+import type { Patience } from './model-gate.ts'
 import type { Found } from './retrieve.ts'
 import { StoreUnavailableError } from './store.ts'
 import { TooManyWaitingError } from './turns.ts'
@@ -42,7 +42,7 @@ export function createKnowledgeRetriever(knowledge: Knowledge, events: Knowledge
         events.stored(results)
         return {
           documents: results.map((result) => ({ ...result, outcome: outcomes[result.outcome] })),
-          extractionStopped: knowledge.extractionStopped,
+          modelsStopped: knowledge.modelsStopped,
         }
       }),
     ingestDocuments: (requests, context) =>
@@ -88,9 +88,9 @@ export function createKnowledgeRetriever(knowledge: Knowledge, events: Knowledge
         const names = [...(await knowledge.mergedNames())].map(([alias, name]) => ({ alias, name }))
         return { names: names.sort((left, right) => (left.alias < right.alias ? -1 : 1)) }
       }),
-    retrieve: ({ question, limit }) =>
+    retrieve: ({ question, limit }, { signal }) =>
       told(async () => {
-        const { found, revision } = await knowledge.retrieve(question, limit || defaultLimit)
+        const { found, revision } = await knowledge.retrieve(question, limit || defaultLimit, signal)
         events.retrieved(found.length)
         return { passages: found.map(packPassage), revision: BigInt(revision) }
       }),
@@ -126,13 +126,17 @@ function patienceOf({ signal, timeoutMs }: HandlerContext): Patience {
   return leftMs === undefined ? { signal } : { signal, withinMs: leftMs / 2 }
 }
 
-function packTotals({ added, replaced, unchanged, namesExtracted }: Progress, knowledge: Knowledge) {
+function packTotals(
+  { added, replaced, unchanged, namesExtracted, embedded }: Progress,
+  knowledge: Knowledge,
+) {
   return {
     added: BigInt(added),
     replaced: BigInt(replaced),
     unchanged: BigInt(unchanged),
     namesExtracted: BigInt(namesExtracted),
-    extractionStopped: knowledge.extractionStopped,
+    embedded: BigInt(embedded),
+    modelsStopped: knowledge.modelsStopped,
   }
 }
 

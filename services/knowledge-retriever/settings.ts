@@ -29,11 +29,18 @@ const table = {
       'names: the language model looks for the names in each document before it is stored, as extra evidence; off: no model is asked',
     fallback: 'off' as const,
   },
-  extractionTokensPerDay: {
-    variable: 'NEXUS_EXTRACTION_DAILY_TOKEN_BUDGET',
+  embeddings: {
+    variable: 'NEXUS_EMBEDDINGS',
+    read: oneOf(['off', 'passages']),
+    purpose:
+      'passages: the language model embeds passages and questions, as extra evidence; off: no model is asked',
+    fallback: 'off' as const,
+  },
+  modelTokensPerDay: {
+    variable: 'NEXUS_KNOWLEDGE_DAILY_TOKEN_BUDGET',
     read: integer({ min: 0, max: 1_000_000_000_000 }),
     purpose:
-      'most tokens that a process spends on a day (UTC) on looking for names; when they are used up, documents are stored without',
+      'most tokens that a process spends on a day (UTC) on names and embeddings; when they are used up, it goes on without',
     fallback: 1_000_000,
   },
 } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { seededRandom } from '../platform/eventually.testing.ts'
-import { identify, withNames, writtenFrom } from './documents.ts'
+import { identify, withReading, writtenFrom } from './documents.ts'
 import { prepareDocument } from './prepare.ts'
 import {
   type DocumentStore,
@@ -125,7 +125,9 @@ function storing(store_: () => DocumentStore, reopen: () => Promise<DocumentStor
 
   test('the names that a model has found are kept with the document, none found too, and go with it', async () => {
     const told = (id: string, names: string[]) => {
-      const document = withNames(identify({ id, title: '', text: 'Tin from cornwall.', source: '' }), names)
+      const document = withReading(identify({ id, title: '', text: 'Tin from cornwall.', source: '' }), {
+        names,
+      })
       return writtenFrom(document, prepareDocument(document))
     }
     const documents = [told('a', ['tin', 'cornwall']), told('b', []), written('c', 'Tin from cornwall.')]
@@ -136,6 +138,30 @@ function storing(store_: () => DocumentStore, reopen: () => Promise<DocumentStor
     const without = written('a', 'Tin from cornwall.')
     await store(store_(), without)
     await holds(await reopen(), [without, ...documents.slice(1)])
+  })
+
+  test('vectors are kept to the byte, listed for all documents that have some, and go with the document', async () => {
+    const vectorsOf = async () => {
+      const listed: [string, number[]][] = []
+      for await (const batch of store_().vectors()) {
+        for (const { id, vectors } of batch) listed.push([id, [...vectors]])
+      }
+      return new Map(listed)
+    }
+    const every = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+    const embedded = (id: string, vectors: Uint8Array) => {
+      const document = withReading(identify({ id, title: '', text: 'Tin.', source: '' }), { vectors })
+      return writtenFrom(document, prepareDocument(document))
+    }
+    const many = Array.from({ length: 450 }, (_, index) => embedded(`d${index}`, Uint8Array.of(index % 256)))
+    const documents = [embedded('all', every), written('none', 'Tin.'), ...many]
+    await store(store_(), ...documents)
+    await holds(await reopen(), documents)
+    const listed = await vectorsOf()
+    assert.deepEqual([listed.size, listed.get('all'), listed.get('d300')], [451, [...every], [300 % 256]])
+    await store_().change({ ...noChange, deleted: many.map(({ id }) => id) }, await store_().revision())
+    await store(store_(), written('all', 'Tin.'))
+    assert.equal((await vectorsOf()).size, 0)
   })
 
   test('reading leaves out what is not there', async () => {

@@ -4,6 +4,14 @@ import type { KnownDocument } from './prepare.ts'
 /** A document with the hash of all that it says. */
 export interface StoredDocument extends KnownDocument {
   readonly hash: string
+  /** The vectors that a model has made of its passages; see vectors.ts. Absent when none has. */
+  readonly vectors?: Uint8Array
+}
+
+/** The vectors of a document. */
+export interface StoredVectors {
+  readonly id: string
+  readonly vectors: Uint8Array
 }
 
 /** A passage as a store that is a graph shows it. Worked out from the document alone. */
@@ -52,6 +60,8 @@ export interface DocumentStore {
   /** The documents of these ids that are there, some at a time. */
   read(ids: readonly string[]): AsyncIterable<readonly StoredDocument[]>
   mergedNames(): Promise<Map<EntityKey, EntityKey>>
+  /** The vectors of all documents that have some, some at a time. */
+  vectors(): AsyncIterable<readonly StoredVectors[]>
   /**
    * Makes a change whole or not at all and gives the new revision; when it resolves, not even a power cut takes it back.
    * After StoreUnavailableError it may have been made: the revision tells. Errors: StaleRevisionError.

@@ -181,7 +181,7 @@ export const IngestOutcome = {
   ADDED: 1,
 
   /**
-   * It replaced an older text under the same id, or the same text in which no model had looked for names yet.
+   * It replaced an older text under the same id, or the same text that a model had not read yet.
    *
    * @generated from enum value: INGEST_OUTCOME_REPLACED = 2;
    */
