@@ -9,6 +9,7 @@ import {
   StaleRevisionError,
   type StoreChange,
   type StoredDocument,
+  type StoredVectors,
   StoreUnavailableError,
   type WrittenDocument,
 } from './store.ts'
@@ -46,7 +47,9 @@ const cypher = {
     RETURN d.id AS id, d.hash AS hash ORDER BY d.id LIMIT $count`,
   read: `MATCH (d:NexusDocument) WHERE d.id IN $ids
     RETURN d.id AS id, d.title AS title, d.text AS text, d.source AS source, d.hash AS hash,
-      d.names AS names`,
+      d.names AS names, d.vectors AS vectors`,
+  vectors: `MATCH (d:NexusDocument) WHERE d.id > $after AND d.vectors IS NOT NULL
+    RETURN d.id AS id, d.vectors AS vectors ORDER BY d.id LIMIT $count`,
   delete: `MATCH (d:NexusDocument) WHERE d.id IN $ids
     OPTIONAL MATCH (d)-[:HAS_PASSAGE]->(p:NexusPassage)
     OPTIONAL MATCH (p)-[:NAMES]->(n:NexusName)
@@ -63,7 +66,7 @@ const cypher = {
     WITH collect(n) AS names
     UNWIND $rows AS row
     CREATE (d:NexusDocument {id: row.id, title: row.title, text: row.text, source: row.source, hash: row.hash,
-      names: row.names})
+      names: row.names, vectors: row.vectors})
     WITH names, d, row UNWIND row.passages AS passage
     CREATE (d)-[:HAS_PASSAGE]->(p:NexusPassage {id: passage.id, text: passage.text, offset: passage.offset})
     WITH names, p, passage UNWIND passage.names AS number
@@ -150,6 +153,16 @@ class Neo4jStore implements DocumentStore {
     return new Map(rows.map((row) => [row.get('alias'), row.get('name')]))
   }
 
+  async *vectors(): AsyncIterable<readonly StoredVectors[]> {
+    for (let after = ''; ; ) {
+      const rows = await this.#read(cypher.vectors, { after, count: neo4j.int(readBatch) })
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = last.get('id')
+      yield rows.map((row) => ({ id: row.get('id'), vectors: unsigned(row.get('vectors')) }))
+    }
+  }
+
   async change(change: StoreChange, expectedRevision: number): Promise<number> {
     // The driver tries again when the connection breaks at the commit: by its id a write knows itself.
     const write = randomUUID()
@@ -196,7 +209,7 @@ function rowsOf(stored: readonly WrittenDocument[]): Record<string, unknown> {
 }
 
 function rowOf(
-  { names, passages, ...document }: WrittenDocument,
+  { names, vectors, passages, ...document }: WrittenDocument,
   placeOf: (name: EntityKey) => Integer,
 ): Record<string, unknown> {
   const rows = passages.map((passage) => ({
@@ -206,15 +219,30 @@ function rowOf(
     names: passage.names.filter((name) => name.length <= maxNameChars).map(placeOf),
   }))
   const { id, title, text, source, hash } = document
-  return { id, title, text, source, hash, names: names ?? null, passages: rows }
+  const read = { names: names ?? null, vectors: vectors === undefined ? null : signed(vectors) }
+  return { id, title, text, source, hash, ...read, passages: rows }
 }
 
-interface DocumentRow extends Omit<StoredDocument, 'names'> {
+interface DocumentRow extends Omit<StoredDocument, 'names' | 'vectors'> {
   readonly names: readonly EntityKey[] | null
+  readonly vectors: Int8Array | null
 }
 
-function documentOf({ names, ...document }: DocumentRow): StoredDocument {
-  return names === null ? document : { ...document, names }
+function documentOf({ names, vectors, ...document }: DocumentRow): StoredDocument {
+  return {
+    ...document,
+    ...(names !== null && { names }),
+    ...(vectors !== null && { vectors: unsigned(vectors) }),
+  }
+}
+
+/** Neo4j's byte arrays are signed. */
+function signed({ buffer, byteOffset, byteLength }: Uint8Array): Int8Array {
+  return new Int8Array(buffer, byteOffset, byteLength)
+}
+
+function unsigned({ buffer, byteOffset, byteLength }: Int8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function numberIn(row: Row | undefined, key: string, address: string): number {
