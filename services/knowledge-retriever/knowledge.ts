@@ -136,7 +136,9 @@ export class Knowledge {
 
   /** Why models are not asked at the moment; empty while they are, and when none is to be. */
   get modelsStopped(): string {
-    return this.#readings.stopped
+    const { leftOut } = this.#vectors
+    const full = leftOut === 0 ? '' : `the vectors of ${leftOut} documents find no room in memory`
+    return [this.#readings.stopped, full].filter((reason) => reason !== '').join('; ')
   }
 
   /** Forgets documents, some at a time and each of them whole; gives how many of the ids were known. */

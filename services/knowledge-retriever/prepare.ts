@@ -63,7 +63,10 @@ export function prepareDocument(document: KnownDocument): PreparedDocument {
     for (const key of markNames(content, told)) spans.add(key)
     return { id: passageId(document, index), offset: piece.offset, text, content, spans: [...spans] }
   })
-  return { document, title: preparedText(tokenize(title)), titleNames: names, passages }
+  const { id, text, source } = document
+  // The graph keeps it: what models have made of it would lie in memory twice.
+  const kept = { id, title: document.title, text, source }
+  return { document: kept, title: preparedText(tokenize(title)), titleNames: names, passages }
 }
 
 /** A passage is known by its document and its place in it. */

@@ -58,6 +58,7 @@ export function unitVector(values: readonly number[]): Float32Array {
 /** The vectors of passages in memory, compared one by one: exact, and quick enough for some ten thousand passages. */
 export class VectorIndex {
   readonly #documents = new Map<string, DocumentVectors>()
+  readonly #leftOut = new Set<string>()
   readonly #maxBytes: number
   #bytes = 0
 
@@ -69,10 +70,18 @@ export class VectorIndex {
     return this.#bytes
   }
 
+  /** So many documents have vectors for which there was no room. */
+  get leftOut(): number {
+    return this.#leftOut.size
+  }
+
   /** Puts the vectors of a document in place of those that it had; false when there is no room. */
   set(documentId: string, packed: Uint8Array): boolean {
     this.delete(documentId)
-    if (this.#bytes + packed.byteLength > this.#maxBytes) return false
+    if (this.#bytes + packed.byteLength > this.#maxBytes) {
+      this.#leftOut.add(documentId)
+      return false
+    }
     const vectors = unpackVectors(packed)
     this.#documents.set(documentId, vectors)
     this.#bytes += bytesOf(documentId, vectors)
@@ -80,6 +89,7 @@ export class VectorIndex {
   }
 
   delete(documentId: string): void {
+    this.#leftOut.delete(documentId)
     const known = this.#documents.get(documentId)
     if (known === undefined) return
     this.#documents.delete(documentId)
