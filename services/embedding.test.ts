@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { IngestOutcome } from './gen/nexus/knowledge_retriever/v1/knowledge_pb.ts'
 import { type Memory, settingsFor, startMemory, temporaryFolder } from './models.testing.ts'
 import { type Behaviour, failure, hang, json, startProvider } from './platform/openai.testing.ts'
 
@@ -122,6 +123,30 @@ test('a model that fails or hangs keeps nothing from being stored and found, and
   provider.behave(twoTopics, hang)
   await slow.retriever.putDocuments({ documents })
   assert.deepEqual(await idsFor(slow, 'vessel'), ['ship'])
+})
+
+test('vectors of another model are not compared, and are made anew when the document is put again', async (t) => {
+  const folder = temporaryFolder(t)
+  const provider = await startProvider(t)
+  provider.behave(twoTopics)
+  const first = await startMemory(t, { provider, folder, env: on })
+  await first.retriever.putDocuments({ documents })
+  await first.stop()
+  provider.behave((response, seen) => {
+    const data = (seen.body.input as string[]).map((_, index) => ({ index, embedding: [1] }))
+    json({ data, model: 'another', usage: { prompt_tokens: 1, total_tokens: 1 } })(response, seen)
+  })
+  const second = await startMemory(t, { provider, folder, env: on })
+  assert.deepEqual(await idsFor(second), [])
+  const again = await second.retriever.putDocuments({ documents: documents.slice(1) })
+  assert.deepEqual(
+    again.documents.map(({ outcome, embedded }) => [outcome, embedded]),
+    [
+      [IngestOutcome.REPLACED, true],
+      [IngestOutcome.REPLACED, true],
+    ],
+  )
+  assert.deepEqual(await idsFor(second), ['loaf', 'question'])
 })
 
 test('names that are there already stay when the text is embedded later', async (t) => {

@@ -50,9 +50,11 @@ function shortDigest(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex').slice(0, shortDigestLength)
 }
 
-/** Whether two hashes are of the same text, whatever models have made of it. */
-export function saysTheSame(hash: string, other: string): boolean {
-  return hash.slice(0, digestLength) === other.slice(0, digestLength)
+/** Whether what is known by a hash is the same text with at least what models have made of it by the other. */
+export function covers(known: string, hash: string): boolean {
+  const [text = '', ...made] = hash.split('+')
+  const [knownText, ...knownMade] = known.split('+')
+  return text === knownText && made.every((mark) => knownMade.includes(mark))
 }
 
 /** What models have made of that which this is the hash of. */

@@ -31,6 +31,7 @@ const overheadTokens = 16
 export class Embedding {
   readonly #parts: EmbeddingParts
   readonly #questions = new LRUCache<string, QuestionVector>({ max: maxQuestionsKept })
+  #model: string | undefined
 
   constructor(parts: EmbeddingParts) {
     this.#parts = parts
@@ -39,6 +40,11 @@ export class Embedding {
   /** Why it does not embed at the moment; empty while it does. */
   get stopped(): string {
     return this.#parts.gate.stopped
+  }
+
+  /** The model that answered last; undefined until one has. */
+  get model(): string | undefined {
+    return this.#model
   }
 
   /**
@@ -105,7 +111,10 @@ export class Embedding {
       const reply = await gate.ask(most, end, () =>
         models.embed({ texts: [...texts] }, { signal: end, timeoutMs: callTimeoutMs }),
       )
-      if (reply !== undefined) events.embedded(texts.length, reply.usage)
+      if (reply === undefined) return undefined
+      if (reply.model !== this.#model) this.#questions.clear()
+      this.#model = reply.model
+      events.embedded(texts.length, reply.usage)
       return reply
     } catch (error) {
       if (!(error instanceof UnusableReplyError)) throw error

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import {
   batchById,
+  covers,
   identify,
   type OfferedDocument,
   prepareAll,
   readingIn,
-  saysTheSame,
   withReading,
   writtenFrom,
 } from './documents.ts'
@@ -119,11 +119,7 @@ export class Knowledge {
   async put(offered: readonly OfferedDocument[], patience: Patience = {}): Promise<PutResult[]> {
     const documents = offered.map(identify)
     const byId = batchById(offered, documents)
-    const unread = [...byId.values()].filter(({ id, hash }) => {
-      const known = this.#hashes.get(id)
-      const reading = readingIn(known !== undefined && saysTheSame(known, hash) ? known : '')
-      return !this.#readings.isWhole(reading)
-    })
+    const unread = [...byId.values()].filter((document) => !this.#isRead(document))
     if (unread.length > 0) {
       const readings = await this.#readings.of(unread, await this.#knownReadings(unread), patience)
       for (const document of unread) {
@@ -256,26 +252,30 @@ export class Knowledge {
     return { change: { ...noChange, stored }, prepared, result }
   }
 
-  /** Whether the same text is known under its id, and all that models have made of it now is known of it. */
+  /** Whether the same text is known under its id, with all that models have made of it now. */
   #isKnown({ id, hash }: StoredDocument): boolean {
     const known = this.#hashes.get(id)
-    if (known === undefined || !saysTheSame(known, hash)) return false
-    const [had, has] = [readingIn(known), readingIn(hash)]
-    return (had.names || !has.names) && (had.vectors || !has.vectors)
+    return known !== undefined && covers(known, hash)
+  }
+
+  /** Whether models have made of a document all that they are to, the vectors by the model that answers now. */
+  #isRead({ id, hash }: StoredDocument): boolean {
+    const known = this.#hashes.get(id)
+    const { names, vectors } = readingIn(known !== undefined && covers(known, hash) ? known : '')
+    const isCurrent = !this.#readings.isOutdated(this.#vectors.modelOf(id))
+    return this.#readings.isWhole({ names, vectors: vectors && isCurrent })
   }
 
   /** What models have made before of those documents that are known with the same text. */
   async #knownReadings(documents: readonly StoredDocument[]): Promise<Map<string, Reading>> {
-    const ids = documents
-      .filter(({ id, hash }) => {
-        const known = this.#hashes.get(id)
-        return known !== undefined && known.length > hash.length && saysTheSame(known, hash)
-      })
-      .map(({ id }) => id)
+    const ids = documents.filter((document) => this.#isKnown(document)).map(({ id }) => id)
     const readings = new Map<string, Reading>()
     if (ids.length === 0) return readings
     for await (const batch of this.#store.read(ids)) {
-      for (const { id, names, vectors } of batch) readings.set(id, { names, vectors })
+      for (const { id, names, vectors } of batch) {
+        const isOutdated = this.#readings.isOutdated(this.#vectors.modelOf(id))
+        readings.set(id, { names, vectors: isOutdated ? undefined : vectors })
+      }
     }
     return readings
   }

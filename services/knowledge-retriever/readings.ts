@@ -32,6 +32,12 @@ export class Readings {
     return [...new Set(reasons)].join('; ')
   }
 
+  /** Whether vectors of that model cannot be compared with those of the model that answers now. */
+  isOutdated(model: string | undefined): boolean {
+    const answering = this.#embedding?.model
+    return model !== undefined && answering !== undefined && model !== answering
+  }
+
   /** Whether a document has all that the models are to make of it. */
   isWhole(reading: { readonly names: boolean; readonly vectors: boolean }): boolean {
     return (

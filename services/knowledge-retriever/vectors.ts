@@ -75,6 +75,12 @@ export class VectorIndex {
     return this.#leftOut.size
   }
 
+  /** Undefined when it has none here. */
+  modelOf(documentId: string): string | undefined {
+    const known = this.#documents.get(documentId)
+    return known === undefined || known.vectors.length === 0 ? undefined : known.model
+  }
+
   /** Puts the vectors of a document in place of those that it had; false when there is no room. */
   set(documentId: string, packed: Uint8Array): boolean {
     this.delete(documentId)
