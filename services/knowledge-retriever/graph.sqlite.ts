@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EntityKey } from './entities.ts'
 import {
   type DocumentStore,
@@ -15,6 +16,8 @@ import {
 
 const schemaVersion = 4
 const readBatch = 200
+/** Ids and hashes are listed this many at a time, some milliseconds. */
+const listBatch = 5_000
 /** Columns that a version brought; version 2 brought the table of merged names. All else was the same. */
 const columnsSince: readonly (readonly [version: number, column: string])[] = [
   [3, 'names TEXT'],
@@ -81,7 +84,7 @@ class SqliteStore implements DocumentStore {
     this.#statements = {
       revision: database.prepare('SELECT revision FROM meta'),
       advance: database.prepare('UPDATE meta SET revision = revision + 1'),
-      hashes: database.prepare('SELECT id, hash FROM documents'),
+      hashes: database.prepare('SELECT id, hash FROM documents WHERE id > ? ORDER BY id LIMIT ?'),
       read: database.prepare(
         'SELECT id, title, text, source, hash, names, vectors FROM documents WHERE id = ?',
       ),
@@ -101,11 +104,15 @@ class SqliteStore implements DocumentStore {
   }
 
   async hashes(): Promise<Map<string, string>> {
-    return this.#working(() => {
-      const hashes = new Map<string, string>()
-      for (const row of this.#statements.hashes.iterate()) hashes.set(String(row.id), String(row.hash))
-      return hashes
-    })
+    const hashes = new Map<string, string>()
+    for (let after = ''; ; ) {
+      const rows = this.#working(() => this.#statements.hashes.all(after, listBatch))
+      for (const row of rows) hashes.set(String(row.id), String(row.hash))
+      if (rows.length < listBatch) return hashes
+      after = String(rows.at(-1)?.id)
+      // Others shall get a word in.
+      await nextTurn()
+    }
   }
 
   async *read(ids: readonly string[]): AsyncIterable<readonly StoredDocument[]> {

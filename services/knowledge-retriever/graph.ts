@@ -217,8 +217,14 @@ export class KnowledgeGraph {
 
   #restore(image: DocumentImage, { words, names, entities }: Restored): void {
     const { document } = image
-    const renumbered = (codes: WordCodes) =>
-      codes.map((code) => codeOf(this.vocabulary.takeAgain(words[wordIn(code)] as number), marksIn(code)))
+    // In place: millions of arrays that are thrown away at once would keep the collector of garbage busy.
+    const renumber = (codes: WordCodes) => {
+      for (let at = 0; at < codes.length; at += 1) {
+        const code = codes[at] as number
+        codes[at] = codeOf(this.vocabulary.takeAgain(words[wordIn(code)] as number), marksIn(code))
+      }
+      return codes
+    }
     const titleNames = image.titleNames.map(({ name, weight }) => ({ key: names[name] as EntityKey, weight }))
     const passages = image.passages.map(({ offset, length, spans, mentions, ...read }, index) => {
       const node = this.#addPassage(
@@ -227,8 +233,8 @@ export class KnowledgeGraph {
           document,
           text: document.text.slice(offset, offset + length),
           offset,
-          words: renumbered(read.words),
-          titleWords: renumbered(image.titleWords),
+          words: renumber(read.words),
+          titleWords: renumber(image.titleWords.slice()),
           titleNames,
           spans: Array.from(spans, (name) => names[name] as EntityKey),
         },

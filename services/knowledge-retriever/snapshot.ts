@@ -46,6 +46,7 @@ export interface PassageImage {
 }
 
 const format = 'nexus-graph-3'
+const firstIntegers = 16_384
 
 interface PackedSlice {
   readonly words: readonly string[]
@@ -82,9 +83,9 @@ export class SliceWriter {
   #words: string[] = []
   #names: EntityKey[] = []
   #texts: string[] = []
-  #titleNames: number[] = []
-  #counts: number[] = []
-  #parts: Int32Array[] = []
+  readonly #titleNames = new Integers()
+  readonly #counts = new Integers()
+  readonly #numbers = new Integers()
   #passages = 0
 
   constructor(vocabulary: Vocabulary, entities: EntityIndex) {
@@ -101,17 +102,18 @@ export class SliceWriter {
 
   add({ id, title, text, source }: KnownDocument, passages: readonly PassageNode[]): void {
     const titleNames = passages[0]?.titleNames ?? []
-    const titleWords = this.#renumbered(passages[0]?.titleWords ?? new Int32Array(0))
+    const titleWords = passages[0]?.titleWords ?? []
     this.#texts.push(id, title, text, source)
     for (const { key, weight } of titleNames) {
       this.#titleNames.push(this.#numberOfName(key), Math.round(weight * 100))
     }
     this.#counts.push(titleNames.length, titleWords.length, passages.length)
-    this.#parts.push(titleWords)
+    this.#addWords(titleWords)
     for (const { offset, text, words, spans, mentions } of passages) {
       this.#counts.push(offset, text.length, words.length, spans.length, mentions.length)
-      const named = Int32Array.from(spans, (span) => this.#numberOfName(span))
-      this.#parts.push(this.#renumbered(words), named, this.#renamed(mentions))
+      this.#addWords(words)
+      for (const span of spans) this.#numbers.push(this.#numberOfName(span))
+      this.#addMentions(mentions)
     }
     this.#passages += Math.max(1, passages.length)
   }
@@ -122,42 +124,43 @@ export class SliceWriter {
       words: this.#words,
       names: this.#names,
       texts: this.#texts,
-      titleNames: Int32Array.from(this.#titleNames),
-      numbers: joined(this.#parts),
-      counts: Int32Array.from(this.#counts),
+      titleNames: this.#titleNames.all,
+      numbers: this.#numbers.all,
+      counts: this.#counts.all,
     }
+    const bytes = serialize(packed)
     this.#words = []
     this.#names = []
     this.#texts = []
-    this.#titleNames = []
-    this.#counts = []
-    this.#parts = []
+    for (const integers of [this.#titleNames, this.#numbers, this.#counts]) integers.clear()
     this.#passages = 0
-    return serialize(packed)
+    return bytes
   }
 
-  #renumbered(codes: WordCodes): WordCodes {
+  #addWords(codes: Iterable<number>): void {
     const numbers = this.#wordNumbers
-    return codes.map((code) => {
+    for (const code of codes) {
       const word = wordIn(code)
       if (numbers[word] === 0) {
         this.#words.push(this.#vocabulary.wordOf(word))
         this.#wordCount += 1
         numbers[word] = this.#wordCount
       }
-      return codeOf((numbers[word] as number) - 1, marksIn(code))
-    })
+      this.#numbers.push(codeOf((numbers[word] as number) - 1, marksIn(code)))
+    }
   }
 
-  #renamed(mentions: Int32Array): Int32Array {
+  #addMentions(mentions: Int32Array): void {
     const numbers = this.#entityNumbers
-    const renamed = mentions.slice()
     for (let at = 0; at < mentions.length; at += mentionSize) {
       const entity = mentions[at] as number
       if (numbers[entity] === 0) numbers[entity] = this.#numberOfName(this.#entities.at(entity).key) + 1
-      renamed[at] = (numbers[entity] as number) - 1
+      this.#numbers.push(
+        (numbers[entity] as number) - 1,
+        mentions[at + 1] as number,
+        mentions[at + 2] as number,
+      )
     }
-    return renamed
   }
 
   #numberOfName(key: EntityKey): number {
@@ -211,14 +214,31 @@ function documentsIn({ texts, titleNames, numbers, counts }: PackedSlice): Docum
   return documents
 }
 
-function joined(parts: readonly Int32Array[]): Int32Array {
-  let length = 0
-  for (const part of parts) length += part.length
-  const whole = new Int32Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
+/** Integers in a row, in memory that is used again and again. */
+class Integers {
+  #array = new Int32Array(firstIntegers)
+  #length = 0
+
+  push(...integers: readonly number[]): void {
+    for (const integer of integers) {
+      if (this.#length === this.#array.length) this.#grow()
+      this.#array[this.#length] = integer
+      this.#length += 1
+    }
   }
-  return whole
+
+  /** Until the next change. */
+  get all(): Int32Array {
+    return this.#array.subarray(0, this.#length)
+  }
+
+  clear(): void {
+    this.#length = 0
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.#array.length * 2)
+    larger.set(this.#array)
+    this.#array = larger
+  }
 }
