@@ -10,9 +10,8 @@ import { Scratch } from './scratch.ts'
 import {
   type DocumentImage,
   GraphChangedError,
-  packHead,
-  SliceWriter,
   SnapshotError,
+  slicesOf,
   unpackHead,
   unpackSlice,
 } from './snapshot.ts'
@@ -42,12 +41,11 @@ export interface PassageNode {
 export const mentionSize = 3
 const titleTermWeight = 2
 const maxRaritiesKept = 10_000
-/** A part of a snapshot has about so many passages. */
-const slicePassages = 128
 const firstLengths = 1_024
 const noMentions = new Int32Array(0)
 
-interface DocumentNode {
+/** A document with its passages. */
+export interface DocumentNode {
   readonly document: KnownDocument
   readonly passages: readonly PassageNode[]
 }
@@ -169,7 +167,10 @@ export class KnowledgeGraph {
    */
   snapshot(): Iterable<Uint8Array> {
     // Now, not when the first part is asked for: it is a snapshot of this moment.
-    return this.#slices(this.#version)
+    const version = this.#version
+    return slicesOf(this, this.#documents, this.#merged.all, () => {
+      if (this.#version !== version) throw new GraphChangedError('it was changed meanwhile')
+    })
   }
 
   /** The graph that a snapshot was taken of; others get a word in while it is being made. Errors: SnapshotError. */
@@ -188,23 +189,6 @@ export class KnowledgeGraph {
     if (graph.#documents.size !== documents) throw new SnapshotError('a part of it is missing')
     for (const word of restored.words) graph.vocabulary.release(word)
     return graph
-  }
-
-  *#slices(version: number): Generator<Uint8Array> {
-    const unchanged = () => {
-      if (this.#version !== version) throw new GraphChangedError('it was changed meanwhile')
-    }
-    unchanged()
-    const writer = new SliceWriter(this.vocabulary, this.entities)
-    yield packHead({ documents: this.#documents.size, merged: this.#merged.all })
-    unchanged()
-    for (const { document, passages } of this.#documents.values()) {
-      writer.add(document, passages)
-      if (writer.passages < slicePassages) continue
-      yield writer.take()
-      unchanged()
-    }
-    yield writer.take()
   }
 
   #restoreSlice(part: Uint8Array, restored: Restored): void {

@@ -1,7 +1,7 @@
 import { deserialize, serialize } from 'node:v8'
 import type { EntityKey } from './entities.ts'
 import type { EntityIndex } from './entity-index.ts'
-import { mentionSize, type PassageNode } from './graph.ts'
+import { type DocumentNode, type KnowledgeGraph, mentionSize, type PassageNode } from './graph.ts'
 import type { KnownDocument } from './prepare.ts'
 import { codeOf, marksIn, type Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
@@ -46,6 +46,8 @@ export interface PassageImage {
 }
 
 const format = 'nexus-graph-3'
+/** A slice has about so many passages. */
+const slicePassages = 128
 const firstIntegers = 16_384
 
 interface PackedSlice {
@@ -60,7 +62,7 @@ interface PackedSlice {
   readonly counts: Int32Array
 }
 
-export function packHead(head: SnapshotHead): Uint8Array {
+function packHead(head: SnapshotHead): Uint8Array {
   return serialize({ format, ...head })
 }
 
@@ -71,8 +73,28 @@ export function unpackHead(bytes: Uint8Array): SnapshotHead {
   return head
 }
 
+/** The parts of a snapshot. `mustBeUnchanged` is asked before each: it throws when the graph is no longer as it was. */
+export function* slicesOf(
+  { vocabulary, entities }: Pick<KnowledgeGraph, 'vocabulary' | 'entities'>,
+  documents: ReadonlyMap<string, DocumentNode>,
+  merged: SnapshotHead['merged'],
+  mustBeUnchanged: () => void,
+): Generator<Uint8Array> {
+  mustBeUnchanged()
+  const writer = new SliceWriter(vocabulary, entities)
+  yield packHead({ documents: documents.size, merged })
+  mustBeUnchanged()
+  for (const { document, passages } of documents.values()) {
+    writer.add(document, passages)
+    if (writer.passages < slicePassages) continue
+    yield writer.take()
+    mustBeUnchanged()
+  }
+  yield writer.take()
+}
+
 /** Writes slices of one graph, one after another. */
-export class SliceWriter {
+class SliceWriter {
   readonly #vocabulary: Vocabulary
   readonly #entities: EntityIndex
   /** The numbers of words and of names, plus one, by the graph's own; spans are no entities, so they have only a name. */
