@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { credentials, Client as GrpcClient, type ServiceError } from '@grpc/grpc-js'
 import { trace } from '@opentelemetry/api'
 import { Registry } from 'prom-client'
 import { KnowledgeRetrieverService } from '../gen/nexus/knowledge_retriever/v1/knowledge_retriever_service_pb.ts'
@@ -21,6 +22,10 @@ const maxLeadBytes = 8 * 1024 * 1024
 type Retriever = Client<typeof KnowledgeRetrieverService>
 
 async function startRetriever(t: TestContext): Promise<Retriever> {
+  return (await startServed(t)).client
+}
+
+async function startServed(t: TestContext): Promise<{ client: Retriever; port: number }> {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-ingest-'))
   const service = await start({
     env: { NEXUS_GRAPH_URL: `sqlite:${path.join(folder, 'knowledge.sqlite')}` },
@@ -37,7 +42,7 @@ async function startRetriever(t: TestContext): Promise<Retriever> {
     await service.close()
     rmSync(folder, { recursive: true })
   })
-  return createClient(KnowledgeRetrieverService, server.transport)
+  return { client: createClient(KnowledgeRetrieverService, server.transport), port: server.port }
 }
 
 async function* requests<T>(documents: Iterable<T>): AsyncIterable<{ document: T }> {
@@ -230,7 +235,44 @@ test('a document that is empty or too long ends the stream with its field, and w
     assert.equal(ConnectError.from(error).code, Code.ResourceExhausted)
     return true
   })
+  const largest = { id: 'largest', text: 'x'.repeat(10 * 1024 * 1024) }
+  await assert.rejects(listOf(client.streamDocuments(requests([good, largest]))), (error) => {
+    assert.equal(ConnectError.from(error).code, Code.ResourceExhausted)
+    return true
+  })
   assert.ok((await client.getStatistics({})).documents <= 1n)
+  const { passages } = await client.retrieve({ question: 'tin' })
+  assert.deepEqual(
+    passages.map(({ documentId }) => documentId),
+    ['good'],
+  )
+})
+
+test('a document whose text is not UTF-8 is a bad request, alone and in a stream, and nothing of it is stored', async (t) => {
+  const { client, port } = await startServed(t)
+  const caller = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure())
+  t.after(() => caller.close())
+  // Field 1 is the document, its field 3 the text.
+  const text = Buffer.from([0x1a, 5, 0x54, 0x69, 0x6e, 0xff, 0xc3])
+  const request = Buffer.concat([Buffer.from([0x0a, text.length]), text])
+  const path = (name: string) => `/${KnowledgeRetrieverService.typeName}/${name}`
+  const asIs = (bytes: Buffer) => bytes
+  const errors = await Promise.all([
+    new Promise<ServiceError | null>((resolve) => {
+      caller.makeUnaryRequest(path('PutDocuments'), asIs, asIs, request, resolve)
+    }),
+    new Promise<ServiceError | null>((resolve) => {
+      const stream = caller.makeClientStreamRequest(path('IngestDocuments'), asIs, asIs, resolve)
+      stream.on('error', () => {})
+      stream.write(request)
+      stream.end()
+    }),
+  ])
+  assert.deepEqual(
+    errors.map((error) => error?.code),
+    [Code.InvalidArgument, Code.InvalidArgument],
+  )
+  assert.equal((await client.getStatistics({})).documents, 0n)
 })
 
 test('an id twice in a batch is refused, twice in a stream the later text counts, and without ids equal texts are one', async (t) => {

@@ -26,6 +26,7 @@ const kills = Number(process.env.NEXUS_KNOWLEDGE_KILLS ?? 6)
 const neo4jKills = Number(process.env.NEXUS_NEO4J_KILLS ?? 2)
 /** A kill comes at most this long after a random acknowledgement. */
 const maxDelayMs = 20
+const batchDocuments = 200
 const questions = ['What stood in Tallinn?', 'What does it say of West Virginia and 1725?', 'Old Iron Works']
 
 function temporaryFolder(t: TestContext): string {
@@ -57,6 +58,14 @@ async function hasAll(knowledge: Knowledge, acknowledged: number, note: string):
     if (number < 1) continue
     const { found } = await knowledge.retrieve(`number${number}`, 1)
     assert.equal(found[0]?.passage.document.text, numberedDocument(number).text, note)
+  }
+  // Not one is missing or other than it was: offered again, each is unchanged.
+  for (let number = 0; number < acknowledged; number += batchDocuments) {
+    const count = Math.min(batchDocuments, acknowledged - number)
+    const again = Array.from({ length: count }, (_, index) => numberedDocument(number + index + 1))
+    for (const { id, outcome } of await knowledge.put(again)) {
+      assert.equal(outcome, 'unchanged', `${note}: ${id} had been lost`)
+    }
   }
 }
 
