@@ -3,7 +3,7 @@ import type { KnowledgeEvents } from './events.ts'
 import { Knowledge } from './knowledge.ts'
 import type { Readings } from './readings.ts'
 import { GraphChangedError, SnapshotError } from './snapshot.ts'
-import type { SnapshotFile } from './snapshot-file.ts'
+import type { KnowledgeImage, SnapshotFile } from './snapshot-file.ts'
 import type { DocumentStore } from './store.ts'
 
 /** Fewer changes are sooner read again than written. */
@@ -20,7 +20,7 @@ const maxPassagesAtClose = 5_000
 export interface SnapshotKeeper {
   /** Writes it now if enough has changed. */
   save(): Promise<void>
-  /** Writes it a last time where that is quick; idempotent. */
+  /** Writes it a last time where that is quick; else what is being written ends at its next part. Idempotent. */
   close(): Promise<void>
 }
 
@@ -51,6 +51,7 @@ export function keepSnapshot(
   let seen = knowledge.changes
   let changedMs = clock.monotonicMs()
   let saving: Promise<void> | undefined
+  let isCutShort = false
 
   const isWorthIt = () => {
     const changes = knowledge.changes - written
@@ -60,12 +61,20 @@ export function keepSnapshot(
     const startedMs = clock.monotonicMs()
     const changes = knowledge.changes
     try {
-      const bytes = await file.write(knowledge.image())
+      const image = knowledge.image()
+      const bytes = await file.write({ ...image, graph: unlessCutShort(image.graph) })
       written = changes
       events.snapshotWritten(bytes, clock.monotonicMs() - startedMs)
     } catch (error) {
-      // It is tried again when things are quiet.
-      if (!(error instanceof GraphChangedError)) events.snapshotFailed(error)
+      // It is tried again when things are quiet, or after the next start.
+      const isExpected = error instanceof GraphChangedError || isCutShort
+      if (!isExpected) events.snapshotFailed(error)
+    }
+  }
+  async function* unlessCutShort(parts: KnowledgeImage['graph']): AsyncGenerator<Uint8Array> {
+    for await (const part of parts) {
+      if (isCutShort) throw new Error('it is being closed')
+      yield part
     }
   }
   const save = async () => {
@@ -87,7 +96,8 @@ export function keepSnapshot(
     save,
     close: async () => {
       clearInterval(timer)
-      if (knowledge.inMemory.passages <= maxPassagesAtClose) await save()
+      isCutShort = knowledge.inMemory.passages > maxPassagesAtClose
+      await (isCutShort ? saving : save())
     },
   }
 }

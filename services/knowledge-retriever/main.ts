@@ -28,8 +28,8 @@ export const start: StartService = async ({ env, log, registry, clock, transport
   })
   events.opened(knowledge, clock.monotonicMs() - startedMs)
   const keeper = snapshot && keepSnapshot(knowledge, snapshot, { clock, events })
-  // After a start that had to read much, the next one shall not have to.
-  await keeper?.save()
+  // After a start that had to read much, the next one shall not have to. Nobody needs to wait for it.
+  void keeper?.save()
   return {
     name: 'knowledge-retriever',
     mounted: [createKnowledgeRetriever(knowledge, events)],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -183,6 +183,31 @@ test(`${manyPassages} passages are written and loaded without keeping anybody wa
     `the longest pause was ${Math.round(writing)} ms in writing, ${Math.round(loading)} ms in loading`,
   )
   assert.ok(Math.max(writing, loading) < maxPauseMs)
+})
+
+test('a close does not wait for a large snapshot, and leaves the old one in its place', async (t) => {
+  const { snapshot, lines, events, open } = room(t)
+  const knowledge = await open()
+  await knowledge.put([document(0, 'Tin.')])
+  await snapshot.write(knowledge.image())
+  for (let number = 0; number < 6_000; number += 500) {
+    await knowledge.put(
+      Array.from({ length: 500 }, (_, index) => document(number + index, longText(number + index))),
+    )
+  }
+  const keeper = keepSnapshot(knowledge, snapshot, { clock: systemClock, events })
+  const saved = keeper.save()
+  await keeper.close()
+  await saved
+  assert.equal((await snapshot.read())?.hashes.size, 1)
+  assert.deepEqual(
+    readdirSync(path.dirname(snapshot.path)).filter((file) => /new/.test(file)),
+    [],
+  )
+  assert.deepEqual(
+    lines.filter(({ event }) => event === 'knowledge_snapshot_failed'),
+    [],
+  )
 })
 
 test('documents that are put while the snapshot is being written are stored at once, and it is written when things are quiet', async (t) => {
