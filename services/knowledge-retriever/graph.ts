@@ -10,10 +10,11 @@ import { Scratch } from './scratch.ts'
 import {
   type DocumentImage,
   GraphChangedError,
+  type Slice,
+  SliceReader,
   SnapshotError,
   slicesOf,
   unpackHead,
-  unpackSlice,
 } from './snapshot.ts'
 import { codeOf, marksIn, noStem, Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
@@ -177,13 +178,14 @@ export class KnowledgeGraph {
   static async load(parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<KnowledgeGraph> {
     const graph = new KnowledgeGraph()
     const restored: Restored = { words: [], names: [], entities: [] }
+    const reader = new SliceReader()
     let documents: number | undefined
     for await (const part of parts) {
       if (documents === undefined) {
         const head = unpackHead(part)
         documents = head.documents
         for (const [alias, name] of head.merged) graph.#merge(alias, name, new Set(), new Set())
-      } else graph.#restoreSlice(part, restored)
+      } else graph.#restoreSlice(reader.read(part), restored)
       await nextTurn()
     }
     if (graph.#documents.size !== documents) throw new SnapshotError('a part of it is missing')
@@ -191,8 +193,7 @@ export class KnowledgeGraph {
     return graph
   }
 
-  #restoreSlice(part: Uint8Array, restored: Restored): void {
-    const { words, names, documents } = unpackSlice(part)
+  #restoreSlice({ words, names, documents }: Slice, restored: Restored): void {
     // Used once for the sake of the slices to come, until all are read.
     for (const word of words) restored.words.push(this.vocabulary.take(word))
     for (const name of names) restored.names.push(name)

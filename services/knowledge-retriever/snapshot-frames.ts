@@ -9,6 +9,7 @@ const magic = Buffer.from('nexus-knowledge-2\n')
 const lengthBytes = 4
 const digestBytes = 32
 const headBytes = lengthBytes + digestBytes
+const firstBytes = 1024 * 1024
 /** A frame has some hundred passages, or one document. */
 const maxFrameBytes = 64 * 1024 * 1024
 
@@ -31,6 +32,9 @@ export async function writeFrames(file: FileHandle, frames: AsyncIterable<Uint8A
 export class FrameReader {
   readonly #path: string
   #file: FileHandle | undefined
+  /** For one frame after another. */
+  #memory = Buffer.alloc(firstBytes)
+  readonly #head = Buffer.alloc(headBytes)
   #position = magic.length
   #digest: Buffer = magic
 
@@ -46,17 +50,18 @@ export class FrameReader {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
       throw unreadable(this.#path, error)
     }
-    if (!(await this.#read(0, magic.length)).equals(magic))
+    if (!(await this.#read(0, Buffer.alloc(magic.length))).equals(magic))
       throw new SnapshotError('it is of another version')
     return true
   }
 
-  /** The next frame; the last is empty. Errors: SnapshotError. */
+  /** The next frame, which is there until the one after it is asked for; the last is empty. Errors: SnapshotError. */
   async next(): Promise<Buffer> {
-    const head = await this.#read(this.#position, headBytes)
+    const head = await this.#read(this.#position, this.#head)
     const length = head.readUInt32BE()
     if (length > maxFrameBytes) throw broken()
-    const frame = await this.#read(this.#position + headBytes, length)
+    if (length > this.#memory.length) this.#memory = Buffer.alloc(length * 2)
+    const frame = await this.#read(this.#position + headBytes, this.#memory.subarray(0, length))
     const digest = digestOf(this.#digest, frame)
     if (!digest.equals(head.subarray(lengthBytes))) throw broken()
     this.#position += headBytes + length
@@ -71,12 +76,11 @@ export class FrameReader {
     await file?.close()
   }
 
-  async #read(position: number, length: number): Promise<Buffer> {
+  async #read(position: number, buffer: Buffer): Promise<Buffer> {
     if (this.#file === undefined) throw new SnapshotError(`${this.#path} is gone`)
-    const buffer = Buffer.alloc(length)
     try {
-      const { bytesRead } = await this.#file.read(buffer, 0, length, position)
-      if (bytesRead === length) return buffer
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position)
+      if (bytesRead === buffer.length) return buffer
     } catch (error) {
       throw unreadable(this.#path, error)
     }

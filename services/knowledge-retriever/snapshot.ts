@@ -26,7 +26,7 @@ export interface Slice {
   /** Those that no slice before has used. */
   readonly words: readonly string[]
   readonly names: readonly EntityKey[]
-  readonly documents: readonly DocumentImage[]
+  readonly documents: Iterable<DocumentImage>
 }
 
 export interface DocumentImage {
@@ -36,7 +36,7 @@ export interface DocumentImage {
   readonly passages: readonly PassageImage[]
 }
 
-/** A passage as in the graph, but for the numbers of words and names. */
+/** A passage as in the graph, but for the numbers of words and names. Its spans are there until the next slice is read. */
 export interface PassageImage {
   readonly offset: number
   readonly length: number
@@ -45,22 +45,20 @@ export interface PassageImage {
   readonly mentions: Int32Array
 }
 
-const format = 'nexus-graph-3'
+const format = 'nexus-graph-4'
 /** A slice has about so many passages. */
 const slicePassages = 128
 const firstIntegers = 16_384
 
-interface PackedSlice {
+/** A slice is the lengths of three rows of integers, the rows, and this, as V8 writes it. */
+interface SliceStrings {
   readonly words: readonly string[]
   readonly names: readonly string[]
   /** id, title, text, source of each document. */
   readonly texts: readonly string[]
-  /** Name and weight in percent of each title name. */
-  readonly titleNames: Int32Array
-  readonly numbers: Int32Array
-  /** For each document its counts, then those of its passages, in the order in which they are read. */
-  readonly counts: Int32Array
 }
+
+const rows = 3
 
 function packHead(head: SnapshotHead): Uint8Array {
   return serialize({ format, ...head })
@@ -142,15 +140,10 @@ class SliceWriter {
 
   /** The slice of what was added; the next begins. */
   take(): Uint8Array {
-    const packed: PackedSlice = {
-      words: this.#words,
-      names: this.#names,
-      texts: this.#texts,
-      titleNames: this.#titleNames.all,
-      numbers: this.#numbers.all,
-      counts: this.#counts.all,
-    }
-    const bytes = serialize(packed)
+    const strings: SliceStrings = { words: this.#words, names: this.#names, texts: this.#texts }
+    const integers = [this.#titleNames.all, this.#counts.all, this.#numbers.all]
+    const lengths = Int32Array.from(integers, (row) => row.length)
+    const bytes = Buffer.concat([...[lengths, ...integers].map(bytesOf), serialize(strings)])
     this.#words = []
     this.#names = []
     this.#texts = []
@@ -196,10 +189,39 @@ class SliceWriter {
   }
 }
 
-/** Reads what a writer has written. Errors: SnapshotError. */
-export function unpackSlice(bytes: Uint8Array): Slice {
-  const packed = unpacked(bytes) as PackedSlice
-  return { words: packed.words, names: packed.names, documents: documentsIn(packed) }
+/** Reads slices one after another, all of them in the same memory. */
+export class SliceReader {
+  #memory = new Int32Array(firstIntegers)
+
+  /** What a slice gives is there until the next one is read; its documents come one by one, once. Errors: SnapshotError. */
+  read(bytes: Uint8Array): Slice {
+    const lengths = this.#integers(bytes, 0, rows)
+    const [titleNames = 0, counts = 0, numbers = 0] = lengths
+    if (Math.min(titleNames, counts, numbers) < 0)
+      throw new SnapshotError('it cannot be read: a length is wrong')
+    const total = titleNames + counts + numbers
+    const all = this.#integers(bytes, rows, total)
+    const strings = unpacked(bytes.subarray((rows + total) * Int32Array.BYTES_PER_ELEMENT)) as SliceStrings
+    const integers = {
+      titleNames: all.subarray(0, titleNames),
+      counts: all.subarray(titleNames, titleNames + counts),
+      numbers: all.subarray(titleNames + counts),
+    }
+    return { words: strings.words, names: strings.names, documents: documentsIn(strings.texts, integers) }
+  }
+
+  #integers(bytes: Uint8Array, from: number, count: number): Int32Array {
+    const size = Int32Array.BYTES_PER_ELEMENT
+    if ((from + count) * size > bytes.length) throw new SnapshotError('it cannot be read: it was cut')
+    if (count > this.#memory.length) this.#memory = new Int32Array(count * 2)
+    const integers = this.#memory.subarray(0, count)
+    bytesOf(integers).set(bytes.subarray(from * size, (from + count) * size))
+    return integers
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function unpacked(bytes: Uint8Array): unknown {
@@ -210,17 +232,27 @@ function unpacked(bytes: Uint8Array): unknown {
   }
 }
 
-function documentsIn({ texts, titleNames, numbers, counts }: PackedSlice): DocumentImage[] {
-  const documents: DocumentImage[] = []
+/** The integers of a slice. */
+interface SliceIntegers {
+  /** Name and weight in percent of each title name. */
+  readonly titleNames: Int32Array
+  /** For each document its counts, then those of its passages, in the order in which they are read. */
+  readonly counts: Int32Array
+  readonly numbers: Int32Array
+}
+
+function* documentsIn(
+  texts: readonly string[],
+  { titleNames, counts, numbers }: SliceIntegers,
+): Generator<DocumentImage> {
   let [count, number, named] = [0, 0, 0]
   const next = () => counts[count++] as number
   const take = (length: number) => {
     number += length
-    // A copy: a part of the whole would keep the whole in memory.
-    return numbers.slice(number - length, number)
+    return numbers.subarray(number - length, number)
   }
-  for (let text = 0; text < texts.length; text += 4) {
-    const [id, title, body, source] = texts.slice(text, text + 4) as [string, string, string, string]
+  for (let at = 0; at < texts.length; at += 4) {
+    const [id, title, text, source] = texts.slice(at, at + 4) as [string, string, string, string]
     const [nameCount, titleLength, passageCount] = [next(), next(), next()]
     const ofTitle = Array.from({ length: nameCount }, () => {
       named += 2
@@ -229,11 +261,17 @@ function documentsIn({ texts, titleNames, numbers, counts }: PackedSlice): Docum
     const titleWords = take(titleLength)
     const passages = Array.from({ length: passageCount }, (): PassageImage => {
       const [offset, length, words, spans, mentions] = [next(), next(), next(), next(), next()]
-      return { offset, length, words: take(words), spans: take(spans), mentions: take(mentions) }
+      // What is kept of it is a copy: a part of the whole would change with it.
+      return {
+        offset,
+        length,
+        words: take(words).slice(),
+        spans: take(spans),
+        mentions: take(mentions).slice(),
+      }
     })
-    documents.push({ document: { id, title, text: body, source }, titleNames: ofTitle, titleWords, passages })
+    yield { document: { id, title, text, source }, titleNames: ofTitle, titleWords, passages }
   }
-  return documents
 }
 
 /** Integers in a row, in memory that is used again and again. */
