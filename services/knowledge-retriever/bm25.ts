@@ -15,8 +15,8 @@ export class WordScores {
   readonly scores: Float64Array
   /** The question's stems in text and title, by ordinal. */
   readonly masks: Int32Array
-  /** Ordinals of the passages with a word of the question, in no order. */
-  readonly touched: number[] = []
+  readonly #touched: Int32Array
+  #touchedCount = 0
   /** The largest of the scores. */
   best = 0
   /** The question's stems that count, in the order of the question, and the weight of each. */
@@ -35,6 +35,7 @@ export class WordScores {
     this.#graph = graph
     this.scores = graph.scratch.floats('word scores', graph.capacity)
     this.masks = graph.scratch.integers('word masks', graph.capacity)
+    this.#touched = graph.scratch.integers('word passages', graph.capacity)
     this.#bitOfStem = graph.scratch.integers('question bits', graph.vocabulary.stemCapacity)
     const weighed = weigh(graph, stems)
     this.stems = weighed.map(({ stem }) => stem)
@@ -47,6 +48,11 @@ export class WordScores {
       this.#score(id, weight, 1 << index)
     })
     for (const ordinal of this.touched) this.best = Math.max(this.best, this.scores[ordinal] as number)
+  }
+
+  /** Ordinals of the passages with a word of the question, in no order. */
+  get touched(): Int32Array {
+    return this.#touched.subarray(0, this.#touchedCount)
   }
 
   /** The question's stems in some words. */
@@ -103,16 +109,22 @@ export class WordScores {
 
   #score(stem: number, weight: number, bit: number): void {
     const { meanLength: mean, lengths } = this.#graph
-    const { masks, scores, touched } = this
+    const { masks, scores } = this
+    const touched = this.#touched
+    let count = this.#touchedCount
     for (const posting of this.#graph.vocabulary.postings(stem)) {
       const ordinal = ordinalOf(posting)
-      const count = countOf(posting)
+      const times = countOf(posting)
       const norm = k1 * (1 - b + (b * (lengths[ordinal] as number)) / mean)
       const mask = masks[ordinal] as number
-      if (mask === 0) touched.push(ordinal)
+      if (mask === 0) {
+        touched[count] = ordinal
+        count += 1
+      }
       masks[ordinal] = mask | bit
-      scores[ordinal] = (scores[ordinal] as number) + (weight * count * (k1 + 1)) / (count + norm)
+      scores[ordinal] = (scores[ordinal] as number) + (weight * times * (k1 + 1)) / (times + norm)
     }
+    this.#touchedCount = count
   }
 }
 

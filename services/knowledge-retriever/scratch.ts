@@ -4,6 +4,7 @@ import { invariant } from '../platform/invariant.ts'
 export type ScratchUse =
   | 'word scores'
   | 'word masks'
+  | 'word passages'
   | 'question bits'
   | 'direct scores'
   | 'title shares'
