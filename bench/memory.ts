@@ -11,12 +11,15 @@ import type { Measures } from './memory/child.ts'
 // and in questions; and what a Neo4j takes in. Each is measured in a process of its own.
 
 const childTimeoutMs = 10 * 60_000
+/** Without a limit V8 lets garbage lie while the machine has memory, and the figure would tell of the machine. */
+const heapMb = 1_024
 type Print = (line: string) => void
 type Figures = Record<string, number>
 
 export const run: Bench = async (print) => ({ ...(await embedded(print)), ...(await inNeo4j(print)) })
 
 async function embedded(print: Print): Promise<Figures> {
+  print(`each in a process of its own, with a heap of at most ${heapMb} MB`)
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-bench-memory-'))
   try {
     const stored = await measured('store', folder)
@@ -64,7 +67,8 @@ async function inNeo4j(print: Print): Promise<Figures> {
 /** Measures in a child process. Errors: that of the child, with what it said. */
 async function measured<Name extends keyof Measures>(what: Name, where: string): Promise<Measures[Name]> {
   const script = path.join(import.meta.dirname, 'memory', 'child.ts')
-  const words = ['--disable-warning=ExperimentalWarning', script, what, where]
+  const flags = ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMb}`]
+  const words = [...flags, script, what, where]
   const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: childTimeoutMs })
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
 }
