@@ -1,9 +1,9 @@
-import { contextFeatures, contextOf } from '../../services/knowledge-retriever/context.ts'
 import { featuresOf } from '../../services/knowledge-retriever/features.ts'
 import { KnowledgeGraph } from '../../services/knowledge-retriever/graph.ts'
 import { prepareDocument } from '../../services/knowledge-retriever/prepare.ts'
-import { secondStageCandidates } from '../../services/knowledge-retriever/rank.ts'
+import { secondRows } from '../../services/knowledge-retriever/rank.ts'
 import { Search } from '../../services/knowledge-retriever/search.ts'
+import { withNamesakes } from './namesakes.ts'
 import { documentsOf, joinedSets, type QuestionSet } from './sets.ts'
 
 /** A question as a ranker learns from it. */
@@ -13,8 +13,8 @@ export interface Example {
   readonly weight: number
   readonly rows: readonly Float64Array[]
   readonly gold: readonly boolean[]
-  /** The rows that the second stage reads, given the scores of the first; `places` are those of the candidates. */
-  second(first: Float64Array): { rows: Float64Array[]; places: number[] }
+  /** The rows that the second stage reads, given the scores of the first; `place` is that of the candidate. */
+  second(first: Float64Array): { row: Float64Array; place: number }[]
 }
 
 /** Documents that are put in at once, as a stream of them would be. */
@@ -33,38 +33,33 @@ export function graphOf(set: QuestionSet, hasTitles: boolean): KnowledgeGraph {
   return graph
 }
 
-/** Every question over its own set's passages and over those of all sets, with titles and without. */
+/** Every question over its own set's passages, over those of all sets, and over these with namesakes; with titles and without. */
 export function examplesOf(sets: readonly QuestionSet[]): Example[] {
   const joined = joinedSets(sets)
-  return [...sets, joined].flatMap((set) =>
+  const crowded = withNamesakes(joined)
+  return [...sets, joined, crowded].flatMap((set) =>
     [true, false].flatMap((hasTitles) => {
       const graph = graphOf(set, hasTitles)
       return set.questions.map(({ id, question, gold }) => {
-        const name = set === joined ? id : `${set.name}/${id}`
+        const name = set.name === joined.name ? id : `${set.name}/${id}`
         const weight = setWeights[name.split('/')[0] ?? ''] ?? 1
-        return exampleOf(new Search(graph, question), name, gold, weight)
+        return exampleOf(graph, question, name, gold, weight)
       })
     }),
   )
 }
 
-function exampleOf(search: Search, id: string, golds: readonly number[], weight: number): Example {
+function exampleOf(
+  graph: KnowledgeGraph,
+  question: string,
+  id: string,
+  golds: readonly number[],
+  weight: number,
+): Example {
+  const search = new Search(graph, question)
   const rows = featuresOf(search, search.candidates)
   const gold = search.candidates.map(({ passage }) => golds.includes(Number(passage.document.id)))
-  const context = contextOf(search, search.candidates)
-  return {
-    id,
-    weight,
-    rows,
-    gold,
-    second: (first) => {
-      const features = contextFeatures(context, first)
-      const places = rows.map((_, place) => place)
-      places.sort((left, right) => (first[right] as number) - (first[left] as number))
-      const leading = places.slice(0, secondStageCandidates)
-      const row = (place: number) =>
-        Float64Array.of(...(rows[place] as Float64Array), ...(features[place] as Float64Array))
-      return { rows: leading.map(row), places: leading }
-    },
-  }
+  // Asked again, as a search is over when the next one begins.
+  const second = (first: Float64Array) => secondRows(new Search(graph, question), rows, first)
+  return { id, weight, rows, gold, second }
 }

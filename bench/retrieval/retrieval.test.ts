@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../services/platform/statistics/random.ts'
+import { withNamesakes } from './namesakes.ts'
 import { scoreRow, trainNetwork } from './network.ts'
 import { estimate, recallOf } from './recall.ts'
 import { joinedSets } from './sets.ts'
@@ -48,4 +49,27 @@ test('joined sets keep each question with its own gold', () => {
       ['two/q', 'two 0'],
     ],
   )
+})
+
+test('namesakes are made of sentences that say a title elsewhere, none of them from a wanted passage', () => {
+  const passage = (title: string, text: string) => ({ title, text })
+  const set = {
+    name: 'joined',
+    passages: [
+      passage('Tallinn', 'Tallinn is a city.'),
+      passage('Jonas', 'Jonas left Tallinn. He sang.'),
+      passage('Maria', 'Maria saw Tallinn! She sang. Then Tallinn saw her.'),
+      passage('Wanted', 'Wanted was made in Tallinn.'),
+    ],
+    questions: [{ id: 'q', question: '', gold: [3] }],
+  }
+  const { passages, questions } = withNamesakes(set)
+  assert.deepEqual(questions, set.questions)
+  assert.deepEqual(passages.slice(0, 4), set.passages)
+  assert.deepEqual(
+    passages.slice(4).map(({ title }) => title),
+    ['Tallinn'],
+  )
+  const sentences = passages[4]?.text.split(/(?<=[.!]) /).sort()
+  assert.deepEqual(sentences, ['Jonas left Tallinn.', 'Maria saw Tallinn!', 'Then Tallinn saw her.'])
 })

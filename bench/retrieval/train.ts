@@ -42,7 +42,7 @@ function main(seed: number): void {
   const first = train(examples.map(firstQuestion), networks, `${seed}/first`)
   const second = train(secondQuestions(examples, seed), networks, `${seed}/second`)
   const ranker: Ranker = {
-    trained: `by bench/retrieval/train.ts with seed ${seed} on ${count} questions, each over its own and all passages, with titles and without`,
+    trained: `by bench/retrieval/train.ts with seed ${seed} on ${count} questions, each over its own passages, over all, and over all with namesakes, with titles and without`,
     first: stageOf(first, featureNames),
     second: stageOf(second, secondNames),
   }
@@ -65,7 +65,11 @@ function secondQuestions(examples: readonly Example[], seed: number): TrainingQu
       .filter(({ id }) => foldOf.get(id) === fold)
       .map(({ rows, gold, weight, second }) => {
         const leading = second(Float64Array.from(rows, (row) => scoreBy(helper, row)))
-        return { rows: leading.rows, gold: leading.places.map((place) => gold[place] === true), weight }
+        return {
+          rows: leading.map(({ row }) => row),
+          gold: leading.map(({ place }) => gold[place] === true),
+          weight,
+        }
       })
   })
 }

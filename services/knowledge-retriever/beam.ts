@@ -1,5 +1,5 @@
 import type { WordScores } from './bm25.ts'
-import { type EntityNode, kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
+import { type EntityNode, inTitle, kindOf, mentionWeights, passageOf, titledByAlias } from './entity-index.ts'
 import { type KnowledgeGraph, mentionSize, type PassageNode } from './graph.ts'
 
 /** A passage at the end of a path of passages, each joined to the next by an entity. */
@@ -32,6 +32,8 @@ export interface Reached {
   from: PathEnd | undefined
   via: EntityNode | undefined
   hops: number
+  /** Whether that entity stands in its title, or is it. */
+  inTitle: boolean
   /** Of its last step: what the joining sentence covers of the question, and what the passage covers that the path did not. */
   relevance: number
   gain: number
@@ -65,8 +67,12 @@ const stepDecay = 0.8
 const kindFactors = [1, 0.45, 0.55] as const
 const askedFactor = 0.5
 const minTitleRelevance = 0.1
-/** An entity that more passages than this mention leads to those only that it titles. */
+/** An entity that more passages than this mention leads to those only in whose title it stands, and that add enough. */
 export const maxNamedPassages = 60
+/** What is mentioned even more often leads by titles alone. */
+const maxHubPassages = 2000
+/** The share of the question that a passage must add to be reached through a hub that it mentions. */
+const minHubGain = 0.05
 
 /** The beam that is carried from step to step, and what it has reached. */
 interface Search extends BeamParts {
@@ -103,11 +109,24 @@ function stepFrom(search: Search, end: BeamEnd, hop: number, next: Map<Reached, 
   const { mentions } = end.passage
   for (let at = 0; at < mentions.length; at += mentionSize) {
     const joint = jointOf(search, end, mentions, at)
-    const { passages, titled } = joint.entity
+    const { passages, titled, inTitles } = joint.entity
     if (passages.length < 2) continue
-    const onlyTitled = passages.length > maxNamedPassages || (joint.isAsked && !joint.isOwnTitle)
-    for (const edge of onlyTitled ? titled : passages) step(search, end, joint, edge, hop, next)
+    const leadsByTitle = joint.isAsked && !joint.isOwnTitle
+    const isHub = passages.length > maxNamedPassages
+    for (const edge of isHub || leadsByTitle ? titled : passages) step(search, end, joint, edge, hop, next)
+    if (!isHub || leadsByTitle) continue
+    for (const edge of inTitles) step(search, end, joint, edge, hop, next)
+    if (passages.length > maxHubPassages) continue
+    for (const edge of passages) {
+      if (kindOf(edge) < inTitle && gainOf(search, end, edge) >= minHubGain)
+        step(search, end, joint, edge, hop, next)
+    }
   }
+}
+
+/** What the passage at an edge covers of the question that the path does not. */
+function gainOf({ words }: Search, end: PathEnd, edge: number): number {
+  return words.share((words.masks[passageOf(edge)] as number) & ~end.mask)
 }
 
 function jointOf(search: Search, end: PathEnd, mentions: Int32Array, at: number): Joint {
@@ -145,7 +164,7 @@ function step(
   const ordinal = passageOf(edge)
   if (isOn(end, ordinal)) return
   const mask = words.masks[ordinal] as number
-  const gain = words.share(mask & ~end.mask)
+  const gain = gainOf(search, end, edge)
   const kind = kindOf(edge) >= titledByAlias ? byTitle : joint.isOwnTitle ? backFromTitle : byMention
   const weight = mentionWeights[kindOf(edge)] as number
   const score =
@@ -158,6 +177,7 @@ function step(
     reached.from = end
     reached.via = joint.entity
     reached.hops = hop
+    reached.inTitle = kindOf(edge) >= inTitle
     reached.relevance = joint.relevance
     reached.gain = gain
   }
@@ -201,6 +221,7 @@ function reachedAt({ graph, reached, places }: Search, ordinal: number): Reached
     from: undefined,
     via: undefined,
     hops: 0,
+    inTitle: false,
     relevance: 0,
     gain: 0,
     steps: 0,

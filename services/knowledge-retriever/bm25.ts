@@ -1,7 +1,15 @@
-import type { KnowledgeGraph, PassageNode } from './graph.ts'
+import { type KnowledgeGraph, type PassageNode, titleTermWeight } from './graph.ts'
 import { maxSentences } from './mentions.ts'
 import type { ReadQuestion } from './question.ts'
-import { countOf, noStem, ordinalOf, startsSentence, type WordCodes, wordIn } from './vocabulary.ts'
+import {
+  countOf,
+  maxCountInPosting,
+  noStem,
+  ordinalOf,
+  startsSentence,
+  type WordCodes,
+  wordIn,
+} from './vocabulary.ts'
 
 /** More stems than bits are not asked for: the rarest stay. */
 export const maxQuestionStems = 32
@@ -78,20 +86,34 @@ export class WordScores {
     return this.#pairs.size === 0 ? 0 : this.#readWords(passage).pairs / this.#pairs.size
   }
 
+  /** BM25 of a passage by some of the question's stems alone. */
+  scoreOf(passage: PassageNode, stems: number): number {
+    const norm = k1 * (1 - b + (b * passage.length) / this.#graph.meanLength)
+    const { counts } = this.#readWords(passage)
+    let score = 0
+    for (let rest = stems & (this.masks[passage.ordinal] as number); rest !== 0; rest &= rest - 1) {
+      const bit = 31 - Math.clz32(rest & -rest)
+      const count = counts[bit] as number
+      score += ((this.weights[bit] as number) * count * (k1 + 1)) / (count + norm)
+    }
+    return score
+  }
+
   #readWords(passage: PassageNode): ReadWords {
     let read = this.#read.get(passage.ordinal)
     if (read === undefined) {
       const pairs = new Set<number>()
       const sentences: number[] = []
-      this.#scan(passage.words, sentences, pairs)
-      this.#scan(passage.titleWords, [], pairs)
-      read = { sentences, pairs: pairs.size }
+      const counts = new Uint8Array(maxQuestionStems)
+      this.#scan(passage.words, 1, sentences, pairs, counts)
+      this.#scan(passage.titleWords, titleTermWeight, [], pairs, counts)
+      read = { sentences, pairs: pairs.size, counts }
       this.#read.set(passage.ordinal, read)
     }
     return read
   }
 
-  #scan(words: WordCodes, sentences: number[], pairs: Set<number>): void {
+  #scan(words: WordCodes, weight: number, sentences: number[], pairs: Set<number>, counts: Uint8Array): void {
     const { vocabulary } = this.#graph
     let before = 0
     for (const code of words) {
@@ -100,6 +122,8 @@ export class WordScores {
       if (stem === noStem) continue
       const bit = this.#bitOfStem[stem] as number
       if (bit !== 0) {
+        const at = 31 - Math.clz32(bit)
+        counts[at] = Math.min(maxCountInPosting, (counts[at] as number) + weight)
         sentences[sentences.length - 1] = (sentences[sentences.length - 1] as number) | bit
         if (before !== 0 && this.#pairs.has(pairKey(before, bit))) pairs.add(pairKey(before, bit))
       }
@@ -132,6 +156,8 @@ export class WordScores {
 interface ReadWords {
   readonly sentences: readonly number[]
   readonly pairs: number
+  /** How often each stem of the question is said, in the title as often as `titleTermWeight`. */
+  readonly counts: Uint8Array
 }
 
 /** A pair of stems, by their bits, as one number. */

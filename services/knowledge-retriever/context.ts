@@ -17,8 +17,6 @@ export interface Context {
   /** The candidate from which the best path came, and the one where it began; -1 when there is none. */
   readonly from: Int32Array
   readonly root: Int32Array
-  /** Candidates with the same title have the same number. */
-  readonly titles: Int32Array
   /** How strongly one leads to another: `[left * count + right]`, by mentioning its title, or a name that it mentions too. */
   readonly titleLinks: Float32Array
   readonly otherLinks: Float32Array
@@ -31,7 +29,6 @@ export function contextOf(search: Search, candidates: readonly Candidate[]): Con
   const count = candidates.length
   const places = new Map(candidates.map(({ passage }, place) => [passage.ordinal, place]))
   const placeOf = (ordinal: number | undefined) => (ordinal === undefined ? -1 : (places.get(ordinal) ?? -1))
-  const titles = new Map<string, number>()
   const context: Context = {
     count,
     share: search.words.share,
@@ -40,11 +37,6 @@ export function contextOf(search: Search, candidates: readonly Candidate[]): Con
     askedTitles: new Int32Array(count),
     from: Int32Array.from(candidates, ({ reached }) => placeOf(reached?.from?.passage.ordinal)),
     root: Int32Array.from(candidates, (candidate) => placeOf(rootOf(candidate))),
-    titles: Int32Array.from(candidates, ({ passage }, place) => {
-      const key = passage.titleNames[0]?.key ?? `#${place}`
-      if (!titles.has(key)) titles.set(key, titles.size)
-      return titles.get(key) as number
-    }),
     titleLinks: new Float32Array(count * count),
     otherLinks: new Float32Array(count * count),
   }
@@ -87,7 +79,7 @@ function joinFrom(
       (0.4 + 0.6 * (mentionWeights[mentions[at + 1] as number] as number)) *
       (0.45 + 0.9 * relevance)
     const isHub = entity.passages.length > maxNamedPassages
-    for (const edge of isHub ? entity.titled : entity.passages) {
+    for (const edge of isHub ? [...entity.titled, ...entity.inTitles] : entity.passages) {
       const other = places.get(passageOf(edge))
       if (other === undefined || other === place) continue
       const strength = factor * (0.4 + 0.6 * (mentionWeights[kindOf(edge)] as number))
@@ -123,8 +115,7 @@ export const contextNames = [
   'score_to_root',
   'asked_beyond_first',
   'titled_beyond_first',
-  'first_has_title',
-  'better_of_title',
+  'best_shared',
 ] as const
 
 /** The leading candidates that the others are held against. */
@@ -145,7 +136,7 @@ export function contextFeatures(context: Context, scores: Float64Array): Float64
     const leading = order.slice(0, leaders).filter((other) => other !== place)
     const [first = place, second = first, , fourth = second] = leading
     const own = masks[place] as number
-    const sums = { named: 0, bestNamed: 0, names: 0, bestNames: 0, shares: 0 }
+    const sums = { named: 0, bestNamed: 0, names: 0, bestNames: 0, shares: 0, bestShared: 0 }
     for (const other of leading) {
       const chance = probabilities[other] as number
       const to = chance * (titleLinks[other * count + place] as number)
@@ -155,6 +146,8 @@ export function contextFeatures(context: Context, scores: Float64Array): Float64
       sums.shares += chance * (otherLinks[other * count + place] as number)
       const otherMask = masks[other] as number
       sums.bestNamed = Math.max(sums.bestNamed, to * (0.3 + share(own & ~otherMask)))
+      const shared = chance * (otherLinks[other * count + place] as number)
+      sums.bestShared = Math.max(sums.bestShared, shared * (0.3 + share(own & ~otherMask)))
       sums.bestNames = Math.max(sums.bestNames, back * (0.3 + share(otherMask & ~own)))
     }
     const root = kinOf(context.root, place, context.root[place] as number, scores)
@@ -183,8 +176,7 @@ export function contextFeatures(context: Context, scores: Float64Array): Float64
       root.gap,
       bits((context.asked[place] as number) & ~(context.asked[first] as number)),
       bits((context.askedTitles[place] as number) & ~(context.askedTitles[first] as number)) > 0 ? 1 : 0,
-      context.titles[place] === context.titles[first] ? 1 : 0,
-      betterOfTitle(context, place, scores),
+      sums.bestShared,
     )
   })
 }
@@ -215,14 +207,6 @@ function kinOf(
     rank: 1 / (1 + better),
     gap: best === Number.NEGATIVE_INFINITY ? 0 : (scores[place] as number) - best,
   }
-}
-
-function betterOfTitle({ titles }: Context, place: number, scores: Float64Array): number {
-  let better = 0
-  for (let other = 0; other < titles.length; other += 1) {
-    if (titles[other] === titles[place] && (scores[other] as number) > (scores[place] as number)) better += 1
-  }
-  return Math.log1p(better)
 }
 
 function bits(mask: number): number {

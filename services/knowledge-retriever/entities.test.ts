@@ -18,6 +18,21 @@ test('a title gives its name without what stands in brackets, and the part befor
   for (const title of ['', '???', '1984', 'The Of', 'May']) assert.deepEqual(titleNames(title), [], title)
 })
 
+test('a title means all of its words, but for an article at its beginning', () => {
+  const keys = (title: string) => titleNames(title).map(({ key }) => key)
+  assert.deepEqual(keys('We Are the World'), ['we are the world'])
+  assert.deepEqual(keys('Who Is This That I Love?'), ['who is this that i love'])
+  assert.deepEqual(keys('A Man Escaped'), ['man escaped'])
+})
+
+test('a title with initials or a rank is also said without the one, and with the other in front', () => {
+  assert.deepEqual(titleNames('John H. Taylor').slice(1), [{ key: 'john taylor', weight: 0.7 }])
+  assert.deepEqual(
+    titleNames('John, King of England').map(({ key }) => key),
+    ['john king of england', 'john', 'king john of england', 'john of england'],
+  )
+})
+
 test('names are runs of capitals, joined by small words, within a sentence', () => {
   assert.deepEqual(namesIn('He met Ludwig van Beethoven in Bonn. Later he left.'), [
     'ludwig van beethoven in bonn',
@@ -48,6 +63,9 @@ test('a text without a title is about what its first sentence speaks of', () => 
     'John Ernest, Duke of Saxony',
   )
   assert.equal(inducedTitle('He was a friend of Ada Lovelace.'), 'Ada Lovelace')
+  assert.equal(inducedTitle('Odesa or Odessa is a city.'), 'Odesa')
+  assert.equal(inducedTitle('In Russian politics, Kompromat, literally a thing, is said.'), 'Kompromat')
+  assert.equal(inducedTitle('Brass buttons may refer to a plant.'), 'Brass buttons')
 })
 
 test('other names are what a text says its subject is known as, its acronym, and shorter forms of a name', () => {
@@ -59,6 +77,7 @@ test('other names are what a text says its subject is known as, its acronym, and
   assert.deepEqual(aliases('Dillon Francis', 'Dillon Hart Francis (born 1987) is a musician.'), [
     'dillon hart francis',
     'dillon francis',
+    'hart francis',
   ])
   assert.deepEqual(aliases('World Trade Board', 'The World Trade Board (WTB) is a body.'), [
     'world trade board',
@@ -104,6 +123,15 @@ test('the longest known name counts, and one inside it counts less', () => {
   )
 })
 
+test('initials in the middle of a name may be left out, and belong to no other name', () => {
+  const { gazetteer, read } = gazetteerOf(['mills godwin', 'john f kennedy', 'vitamin'])
+  const found = (text: string) => gazetteer.matches(read(text)).map(({ key, from, to }) => [key, from, to])
+  assert.deepEqual(found('Mills E. Godwin Jr.'), [['mills godwin', 0, 3]])
+  assert.deepEqual(found('John F. Kennedy'), [['john f kennedy', 0, 3]])
+  assert.deepEqual(found('Vitamin C'), [['vitamin', 0, 1]])
+  assert.deepEqual(found('Mills e godwin, Mills 2 Godwin'), [])
+})
+
 test('a name that is no longer known is no longer found, the longer and shorter ones still are', () => {
   const { gazetteer, count, read } = gazetteerOf(['new york', 'new york city', 'new'])
   const text = read('New York City')
@@ -137,4 +165,9 @@ test('a capital at the beginning of a question makes a name only of a title', ()
   assert.deepEqual(readQuestion('Engine of Bonn?', gazetteer).entities, ['bonn'])
   count('engine', 'titles', 1)
   assert.deepEqual(readQuestion('Engine of Bonn?', gazetteer).entities, ['engine', 'bonn'])
+})
+
+test('a question that says a name with its initials means the name without them', () => {
+  const { gazetteer } = gazetteerOf(['john taylor'])
+  assert.deepEqual(readQuestion('Where was John H. Taylor born?', gazetteer).entities, ['john taylor'])
 })

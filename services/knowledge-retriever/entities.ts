@@ -18,15 +18,22 @@ const maxConnectors = 2
 const maxTitleChars = 120
 /** Aliases are looked for in the beginning of a text only. */
 const maxLeadChars = 400
-const maxAliases = 6
+const maxAliases = 8
 const maxSubjectWords = 12
 const pronouns = new Set('he she it they this that these those there his her its their we you i'.split(' '))
 const honorifics = new Set(
-  'sir dame dr professor prof saint st lord lady king queen prince princess'.split(' '),
+  'sir dame dr professor prof saint st lord lady king queen prince princess count countess duke duchess the reverend rev captain general colonel major lieutenant sergeant private admiral don dona sheikh sayyid mr mrs ms blessed pope emperor'.split(
+    ' ',
+  ),
 )
 const suffixes = new Set('jr sr ii iii iv kg obe cbe mbe'.split(' '))
 const wholeSubjectPattern =
   /^(?:An? )?(.{2,120}?)\s*(?:\(|\s(?:is|was|are|were)\s(?:an?|the|one|located|situated|part|among|considered|any)\b)/
+/** `In Roman law, …`. */
+const introPattern = /^(?:In|On|At|During|For) [^,.]{3,60}, (?=[\p{Lu}"])/u
+/** Another name behind the first: `… or …`, `… better known as …`. */
+const otherNamePattern = /,? (?:or|also known as|better known as|known as) .*$/
+const maxTermWords = 5
 const shortSubjectPattern =
   /^(.{2,100}?)\s*(?:[(,;:\u2013]|\s(?:is|was|are|were|refers|has|had|can|may|in|or)\s)/
 const knownAsPattern =
@@ -35,6 +42,13 @@ const connectors = new Set(
   'of the de la le du des van von der den bin ibn al and for in at on to & y e da do dos di del'.split(' '),
 )
 const splitters = new Set(['and', 'in', 'at', 'for', 'on', 'to'])
+const articles = new Set(['a', 'an', 'the'])
+const rulerPattern =
+  /^(.{2,60}?),? (King|Queen|Emperor|Empress|Prince|Princess|Duke|Duchess|Grand Duke|Grand Duchess|Archduke|Archduchess|Count|Countess|Earl|Marquess|Marquis|Margrave|Elector|Landgrave|Lord|Lady|Baron|Viscount|Pope|Tsar) of (.{2,60})$/
+
+/** Initials between other names. */
+const initialsPattern = /(?<=\p{L} )(?:\p{Lu}\. ?)+(?=\p{Lu})/gu
+
 const calendarWords = new Set(
   'january february march april may june july august september october november december monday tuesday wednesday thursday friday saturday sunday'.split(
     ' ',
@@ -43,19 +57,35 @@ const calendarWords = new Set(
 
 /**
  * The names in a title: the title, the title without a trailing `(…)`, and the part before its first comma.
+ * Also the name with a rank in front (`John, King of England`) and without initials.
  * `titleNames('Paris, Texas (film)')` is `paris texas` and `paris texas film` with weight 1 and `paris` with weight 0.7.
  */
 export function titleNames(title: string): TitleName[] {
   const bare = title.replace(/\s*\([^()]*\)\s*$/, '')
-  const key = keyOf(tokenize(bare))
-  if (key === undefined) return []
-  const names: TitleName[] = [{ key, weight: 1 }]
-  const full = keyOf(tokenize(title))
-  if (full !== undefined && full !== key) names.push({ key: full, weight: 1 })
+  const names: TitleName[] = []
+  const add = (key: EntityKey | undefined, weight: number) => {
+    if (key !== undefined && !names.some((name) => name.key === key)) names.push({ key, weight })
+  }
+  add(titleKeyOf(tokenize(bare)), 1)
+  add(titleKeyOf(tokenize(title)), 1)
   const comma = bare.indexOf(',')
-  const alias = comma >= minAliasLength ? keyOf(tokenize(bare.slice(0, comma))) : undefined
-  if (alias !== undefined && alias !== key) names.push({ key: alias, weight: aliasWeight })
+  if (comma >= minAliasLength) add(keyOf(tokenize(bare.slice(0, comma))), aliasWeight)
+  const ruler = rulerPattern.exec(bare)
+  if (ruler !== null) {
+    const [, name, rank, place] = ruler
+    add(keyOf(tokenize(`${rank} ${name} of ${place}`)), aliasWeight)
+    add(keyOf(tokenize(`${name} of ${place}`)), aliasWeight)
+  }
+  add(titleKeyOf(tokenize(bare.replace(initialsPattern, ''))), aliasWeight)
   return names
+}
+
+/** A title means all of its words, but an article at its beginning: `We Are the World` is not `world`. */
+function titleKeyOf(tokens: readonly Token[]): EntityKey | undefined {
+  const first = tokens[0]?.word ?? ''
+  const own = articles.has(first) ? tokens.slice(1) : tokens
+  if (keyOf(own) === undefined || own.length > maxNameWords) return undefined
+  return own.map(({ word }) => word).join(' ')
 }
 
 /**
@@ -77,12 +107,15 @@ export function inducedTitle(text: string): string {
 function subjectOf(lead: string): string | undefined {
   const quoted = /^["\u201c]([^"\u201d\n]{1,120})["\u201d]/.exec(lead)?.[1]
   if (quoted !== undefined) return quoted
-  const whole = wholeSubjectPattern.exec(lead)?.[1]
+  const start = lead.replace(introPattern, '')
+  const whole = wholeSubjectPattern.exec(start)?.[1]?.replace(otherNamePattern, '')
   if (whole !== undefined && mayBeSubject(whole)) return whole
-  const subject = shortSubjectPattern.exec(lead)?.[1]
+  const subject = shortSubjectPattern.exec(start)?.[1]
   if (subject === undefined) return undefined
   const tokens = tokenize(subject)
-  return tokens.every(isNamePart) && keyOf(tokens) !== undefined ? subject : undefined
+  if (keyOf(tokens) === undefined) return undefined
+  if (tokens.every(isNamePart)) return subject
+  return tokens.length <= maxTermWords && mayBeSubject(subject) ? subject : undefined
 }
 
 function isNamePart({ capital, word }: Token, at: number): boolean {
@@ -123,9 +156,10 @@ export function inducedAliases(title: string, text: string): TitleName[] {
 /** First and last name, nickname and last name, the name without what stands before it, such as `Sir`. */
 function addShortForms(names: Set<EntityKey>, subject: string, lead: string): void {
   const tokens = tokenize(subject.split(',')[0] ?? '')
-  if (tokens.length < 2 || !tokens.every(({ capital }) => capital)) return
-  if (honorifics.has(tokens[0]?.word ?? '')) addName(names, tokens.slice(1))
-  const own = tokens.filter(({ word }) => !honorifics.has(word) && !suffixes.has(word))
+  if (tokens.length < 2 || !tokens.every(isNamePart)) return
+  const titles = tokens.findIndex(({ word }) => !honorifics.has(word))
+  if (titles > 0) addName(names, tokens.slice(titles))
+  const own = tokens.filter(({ word, capital }) => capital && !honorifics.has(word) && !suffixes.has(word))
   const [first, last] = [own[0], own.at(-1)]
   const isPerson = /^[^.]{0,120}\([^)]{0,60}\b(?:born|1[0-9]{3}|20[0-9]{2})\b|\b[A-Z]\. |["\u201c]/.test(
     lead.slice(0, 200),
@@ -134,6 +168,9 @@ function addShortForms(names: Set<EntityKey>, subject: string, lead: string): vo
   addName(names, [first, last])
   const nickname = /["\u201c]\s?([\p{L} ]{2,20})["\u201d]/u.exec(subject)?.[1]
   if (nickname !== undefined) addName(names, [...tokenize(nickname), last])
+  addName(names, own.slice(1))
+  if (own.length === 4) addName(names, [first, own[2] as Token])
+  if (own.length > 3) addName(names, own.slice(0, 3))
 }
 
 function firstName(text: string): string {

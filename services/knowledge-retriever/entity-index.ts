@@ -1,18 +1,19 @@
 import type { EntityKey } from './entities.ts'
 
-/** How a passage has an entity, from the weakest: inside a longer name, by its name, titled by an alias, titled by it. */
+/** How a passage has an entity, from the weakest: inside a longer name, by its name, in its title, titled by an alias, titled by it. */
 export const inside = 0
 export const named = 1
-export const titledByAlias = 2
-export const titled = 3
+export const inTitle = 2
+export const titledByAlias = 3
+export const titled = 4
 
 /** How surely a passage that has an entity in that way is about it. */
-export const mentionWeights: readonly number[] = [0.35, 1, 1, 1]
+export const mentionWeights: readonly number[] = [0.35, 1, 1, 1, 1]
 /** How surely the entity's name stands for that passage. */
-export const titleWeights: readonly number[] = [0, 0, 0.7, 1]
+export const titleWeights: readonly number[] = [0, 0, 0, 0.7, 1]
 
-const kindBits = 2
-const kindMask = 3
+const kindBits = 3
+const kindMask = 7
 
 /** An edge of the graph as a number: the passage's ordinal and the kind. */
 export function edgeOf(ordinal: number, kind: number): number {
@@ -37,6 +38,8 @@ export interface EntityNode {
   readonly passages: number[]
   /** Those of the edges that are to passages whose title or alias it is. */
   readonly titled: number[]
+  /** Those of the edges that are to passages in whose longer title it stands. */
+  readonly inTitles: number[]
 }
 
 /** The entities by key and by number, with their edges to passages. */
@@ -72,6 +75,7 @@ export class EntityIndex {
     const entity = typeof which === 'number' ? this.at(which) : this.#taken(which)
     entity.passages.push(edgeOf(ordinal, kind))
     if (kind >= titledByAlias) entity.titled.push(edgeOf(ordinal, kind))
+    else if (kind === inTitle) entity.inTitles.push(edgeOf(ordinal, kind))
     this.#edgeCount += 1
     return entity.number
   }
@@ -79,7 +83,13 @@ export class EntityIndex {
   #taken(key: EntityKey): EntityNode {
     let entity = this.#byKey.get(key)
     if (entity === undefined) {
-      entity = { number: this.#free.pop() ?? this.#byNumber.length, key, passages: [], titled: [] }
+      entity = {
+        number: this.#free.pop() ?? this.#byNumber.length,
+        key,
+        passages: [],
+        titled: [],
+        inTitles: [],
+      }
       this.#byKey.set(key, entity)
       this.#byNumber[entity.number] = entity
     }
@@ -91,6 +101,7 @@ export class EntityIndex {
     const entity = this.at(number)
     dropEdge(entity.passages, ordinal)
     dropEdge(entity.titled, ordinal)
+    dropEdge(entity.inTitles, ordinal)
     this.#edgeCount -= 1
     if (entity.passages.length > 0) return
     this.#byKey.delete(entity.key)

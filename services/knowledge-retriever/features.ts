@@ -5,6 +5,13 @@ import { mentionSize, type PassageNode } from './graph.ts'
 import type { Search } from './search.ts'
 import { noStem } from './vocabulary.ts'
 
+const leadChars = 250
+/** How encyclopaedias tell of a life, and of a place. */
+const personPattern =
+  /\((?:[^()]{0,60}\b)?(?:born\b|(?:1[0-9]|20)[0-9]{2}\b)|\b(?:was|is) an? (?:[\p{L}-]+ ){0,4}(?:actor|actress|singer|writer|author|politician|player|director|musician|artist|composer|painter|poet|king|queen|scientist|producer)\b/u
+const placePattern =
+  /\b(?:city|town|village|county|state|country|province|district|river|island|region|municipality|located|capital|suburb|neighborhood|lake|mountain)\b/
+
 /** What is known of a passage that may answer a question. */
 export interface Candidate {
   readonly passage: PassageNode
@@ -54,7 +61,6 @@ export const featureNames = [
   'question_length',
   'best_of_both',
   'year_for_when',
-  'namesakes',
   'names_count',
   'asked_count',
   'named_sentence',
@@ -65,6 +71,14 @@ export const featureNames = [
   'title_bare',
   'root_titled',
   'root_names',
+  'lead_coverage',
+  'lead_gain',
+  'person_for_who',
+  'place_for_where',
+  'rest_words',
+  'rest_of_path',
+  'via_in_title',
+  'title_gain',
 ] as const
 
 export const featureCount = featureNames.length
@@ -88,6 +102,8 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
     const path = (reached?.path ?? 0) / search.bestPath
     const named = names.get(passage.ordinal)
     const root = rootOf(candidate)
+    const before = reached?.from?.mask ?? (passage.ordinal === search.leadOrdinal ? 0 : search.leadMask)
+    const lead = words.sentences(passage)[0] ?? 0
     return Float64Array.of(
       (words.scores[passage.ordinal] as number) / (words.best || 1),
       words.share(mask),
@@ -124,7 +140,6 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       Math.log1p(words.stems.length),
       Math.max(direct, path),
       question.asksWhen && /\b1[0-9]{3}\b|\b20[0-9]{2}\b/.test(passage.text) ? 1 : 0,
-      Math.log1p(search.namesakes(passage)),
       named?.count ?? 0,
       search.asked.length,
       namedSentence(search, passage),
@@ -135,6 +150,14 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       quotesBare(search, passage) ? 1 : 0,
       search.titledOf(root),
       names.get(root)?.share ?? 0,
+      words.share(lead),
+      words.share(lead & ~before),
+      question.asksWho && personPattern.test(passage.text.slice(0, leadChars)) ? 1 : 0,
+      question.asksWhere && placePattern.test(passage.text.slice(0, leadChars)) ? 1 : 0,
+      words.scoreOf(passage, ~search.leadMask) / (words.best || 1),
+      words.scoreOf(passage, ~before) / (words.best || 1),
+      reached?.inTitle === true ? 1 : 0,
+      words.share(words.maskOf(passage.titleWords) & ~before),
     )
   })
 }

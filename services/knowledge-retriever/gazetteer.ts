@@ -73,15 +73,24 @@ export class Gazetteer {
       let to = from
       for (let at = from + 1; node !== undefined; at += 1) {
         if (node.key !== undefined) [key, to] = [node.key, at]
-        const next = words[at]
-        if (node.next === undefined || next === undefined || startsSentence(next)) break
-        node = node.next.get(wordIn(next))
+        if (node.next === undefined) break
+        let next: NameNode | undefined
+        for (; at < words.length && !startsSentence(words[at] as number); at += 1) {
+          next = node.next.get(wordIn(words[at] as number))
+          if (next !== undefined || !this.#isInitial(words[at] as number)) break
+        }
+        node = next
       }
       if (key === undefined) continue
       found.push({ key, from, to, sentence, isInside: to <= coveredTo })
       coveredTo = Math.max(coveredTo, to)
     }
     return found
+  }
+
+  /** A letter in the middle of a name may be left out: `John H. Taylor` is `John Taylor` too. */
+  #isInitial(code: number): boolean {
+    return isCapital(code) && this.#vocabulary.isInitial(wordIn(code))
   }
 
   #turn(key: EntityKey, known: boolean): void {

@@ -17,6 +17,10 @@ const names = [
   'Analytical Engine',
   'The Who',
   'Paris, Texas (film)',
+  'Ada K. Lovelace',
+  'Charles A. B. Babbage',
+  'We Are the Virginia',
+  'Ada, Duchess of Virginia',
 ]
 const verbs = ['knew', 'built', 'left', 'was born in', 'wrote of']
 const questions = [

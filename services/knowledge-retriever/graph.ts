@@ -40,7 +40,8 @@ export interface PassageNode {
 
 /** Numbers that a mention takes in `PassageNode.mentions`. */
 export const mentionSize = 3
-const titleTermWeight = 2
+/** So often does a word of the title count. */
+export const titleTermWeight = 2
 const maxRaritiesKept = 10_000
 const firstLengths = 1_024
 const noMentions = new Int32Array(0)

@@ -1,5 +1,5 @@
 import type { EntityKey, TitleName } from './entities.ts'
-import { inside, named, titled, titledByAlias } from './entity-index.ts'
+import { inside, inTitle, named, titled, titledByAlias } from './entity-index.ts'
 import type { Gazetteer } from './gazetteer.ts'
 import type { WordCodes } from './vocabulary.ts'
 
@@ -39,7 +39,8 @@ export function findMentions(
   for (const { key, sentence, isInside } of gazetteer.matches(passage.words)) {
     note(key, isInside ? inside : named, sentence)
   }
-  for (const { key, isInside } of gazetteer.matches(passage.titleWords)) note(key, isInside ? inside : named)
+  for (const { key, isInside } of gazetteer.matches(passage.titleWords))
+    note(key, isInside ? inside : inTitle)
   for (const { key, weight } of passage.titleNames) note(key, weight === 1 ? titled : titledByAlias)
   return found
 }

@@ -1,6 +1,6 @@
 import type { EntityKey } from './entities.ts'
 import type { KnowledgeGraph, PassageNode } from './graph.ts'
-import { isCapital, noStem, ordinalOf, type WordCodes, wordIn } from './vocabulary.ts'
+import { isCapital, noStem, ordinalOf, type Vocabulary, type WordCodes, wordIn } from './vocabulary.ts'
 
 /** A list of passages is gone through to spare looking into those of a list that is at most so many times shorter. */
 const maxTimesLonger = 30
@@ -15,7 +15,7 @@ export class NameSearch {
     this.#graph = graph
   }
 
-  /** The passages in which a name stands: its words side by side in text or title, the first of them capitalised. */
+  /** The passages in which a name stands: its words side by side, initials aside, in text or title, the first of them capitalised. */
   passagesThatSay(key: EntityKey): PassageNode[] {
     const { vocabulary } = this.#graph
     const words: number[] = []
@@ -31,7 +31,9 @@ export class NameSearch {
     const [rarest = [], next] = lists
     return this.#passagesInBoth(rarest, next)
       .map((ordinal) => this.#graph.passage(ordinal))
-      .filter((passage) => says(passage.words, words) || says(passage.titleWords, words))
+      .filter(
+        ({ words: text, titleWords }) => says(text, words, vocabulary) || says(titleWords, words, vocabulary),
+      )
   }
 
   /** Ordinals of the passages in two lists of postings; in the first alone where the second would take too long. */
@@ -48,15 +50,21 @@ export class NameSearch {
   }
 }
 
-/** Whether the words stand side by side, the first of them capitalised: elsewhere the gazetteer does not look for them. */
-function says(codes: WordCodes, words: readonly number[]): boolean {
-  const first = words[0] as number
+/**
+ * Whether the words stand side by side, or with initials between them, the first of them capitalised: elsewhere the gazetteer
+ * does not look for them.
+ */
+function says(codes: WordCodes, words: readonly number[], vocabulary: Vocabulary): boolean {
   for (let from = 0; from + words.length <= codes.length; from += 1) {
     const code = codes[from] as number
-    if (wordIn(code) !== first || !isCapital(code)) continue
-    let length = 1
-    while (length < words.length && wordIn(codes[from + length] as number) === words[length]) length += 1
-    if (length === words.length) return true
+    if (wordIn(code) !== words[0] || !isCapital(code)) continue
+    let said = 1
+    for (let at = from + 1; at < codes.length && said < words.length; at += 1) {
+      const word = wordIn(codes[at] as number)
+      if (word === words[said]) said += 1
+      else if (!vocabulary.isInitial(word)) break
+    }
+    if (said === words.length) return true
   }
   return false
 }

@@ -139,7 +139,7 @@ class Walk {
   /** To its passages by weight, above all to those that are about it. */
   #pushFromEntity(number: number, mass: number): void {
     const { passages } = this.#graph.entities.at(number)
-    const counts = [0, 0, 0, 0]
+    const counts = walkWeights.map(() => 0)
     for (const edge of passages) counts[kindOf(edge)] = (counts[kindOf(edge)] as number) + 1
     let total = 0
     counts.forEach((count, kind) => {

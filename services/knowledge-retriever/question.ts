@@ -73,8 +73,8 @@ function namesIn(tokens: readonly Token[], gazetteer: Gazetteer, needsCapital: b
       if (taken.slice(from, from + words).includes(true)) continue
       const span = tokens.slice(from, from + words)
       if (needsCapital && !span.some((token) => token.capital)) continue
-      const key = keyOf(span)
-      if (!gazetteer.knows(key) || !mayBeName(tokens, span, from, key, gazetteer)) continue
+      const key = knownKeyOf(span, gazetteer)
+      if (key === undefined || !mayBeName(tokens, span, from, key, gazetteer)) continue
       names.add(key)
       taken.fill(true, from, from + words)
     }
@@ -95,6 +95,18 @@ function mayBeName(
   if (isStopWord(first.word)) return false
   const beginsSentence = all[from - 1]?.sentence !== first.sentence
   return !beginsSentence || gazetteer.isTitle(key)
+}
+
+/** The known name that a span says, if need be without the initials between its words. */
+function knownKeyOf(span: readonly Token[], gazetteer: Gazetteer): EntityKey | undefined {
+  const key = keyOf(span)
+  if (gazetteer.knows(key) || span.length < 3) return gazetteer.knows(key) ? key : undefined
+  const full = span.filter(({ word, capital }, at) => {
+    const isInitial = capital && /^\p{L}$/u.test(word)
+    return !isInitial || at === 0 || at === span.length - 1
+  })
+  const short = keyOf(full)
+  return full.length >= 2 && gazetteer.knows(short) ? short : undefined
 }
 
 function keyOf(tokens: readonly Token[]): EntityKey {

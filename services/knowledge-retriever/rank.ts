@@ -1,5 +1,5 @@
 import { contextFeatures, contextOf } from './context.ts'
-import { featuresOf } from './features.ts'
+import { type Candidate, featuresOf } from './features.ts'
 import type { PassageNode } from './graph.ts'
 import { type Ranker, scorersOf, shippedRanker } from './ranker.ts'
 import type { Search } from './search.ts'
@@ -17,7 +17,7 @@ export const secondStageCandidates = 40
 /** What the first stage's score counts beside that of the second. */
 const firstStageShare = 0.5
 /** What a passage loses for each doubling of the better ones that bear its title: evidence is rarely all in one place. */
-const sameTitleLoss = 1
+const sameTitleLoss = 0.5
 /** What puts those that the second stage has not seen behind those that it has. */
 const behind = 1000
 
@@ -56,16 +56,22 @@ export function secondRows(
   rows: readonly Float64Array[],
   first: Float64Array,
 ): { place: number; row: Float64Array }[] {
-  const { candidates } = search
-  const context = contextFeatures(contextOf(search, candidates), first)
-  return candidates
+  const leading = search.candidates
     .map(({ passage }, place) => ({ place, passage, score: first[place] as number }))
     .sort(byScore)
     .slice(0, secondStageCandidates)
-    .map(({ place }) => ({
-      place,
-      row: Float64Array.of(...(rows[place] as Float64Array), ...(context[place] as Float64Array)),
-    }))
+  const context = contextOf(
+    search,
+    leading.map(({ place }) => search.candidates[place] as Candidate),
+  )
+  const features = contextFeatures(
+    context,
+    Float64Array.from(leading, ({ score }) => score),
+  )
+  return leading.map(({ place }, index) => ({
+    place,
+    row: Float64Array.of(...(rows[place] as Float64Array), ...(features[index] as Float64Array)),
+  }))
 }
 
 let shipped: Rank | undefined

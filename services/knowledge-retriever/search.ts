@@ -2,7 +2,7 @@ import { type PathEnd, type Reached, searchPaths } from './beam.ts'
 import { WordScores } from './bm25.ts'
 import { type EntityNode, kindOf, passageOf, titleWeights } from './entity-index.ts'
 import type { Candidate } from './features.ts'
-import type { KnowledgeGraph, PassageNode } from './graph.ts'
+import type { KnowledgeGraph } from './graph.ts'
 import { type WalkScores, type WalkSeeds, walkFrom } from './pagerank.ts'
 import { type ReadQuestion, readQuestion } from './question.ts'
 import { type WordCodes, wordIn } from './vocabulary.ts'
@@ -15,7 +15,7 @@ const walkCandidates = 60
 const titledCandidates = 40
 /** A name that no more passages mention brings them all in. */
 const rareNamePassages = 15
-const maxCandidates = 120
+const maxCandidates = 200
 const beamStarts = 12
 
 /** All that is worked out for one question before its candidates are ranked. The next search in the same graph ends it. */
@@ -31,7 +31,8 @@ export class Search {
   readonly candidates: readonly Candidate[]
   readonly bestPath: number
   readonly bestChain: number
-  /** The question's stems that the best passage by words and title has. */
+  /** The best passage by words and title, and the question's stems that it has. */
+  readonly leadOrdinal: number | undefined
   readonly leadMask: number
   readonly #words: WordScores
   readonly #walk: WalkScores
@@ -73,6 +74,7 @@ export class Search {
       (ordinal) => this.directOf(ordinal),
       beamStarts,
     )
+    this.leadOrdinal = starts[0]
     this.leadMask = starts.length === 0 ? 0 : (this.words.masks[starts[0] as number] as number)
     const parts = { graph, words: this.words, asked: this.askedNumbers }
     const reached = searchPaths(parts, this.#pathStarts(starts))
@@ -150,13 +152,6 @@ export class Search {
       if (length === words.length && capitals.slice(from, from + length).includes(true)) return true
     }
     return false
-  }
-
-  /** How many passages bear the same title. */
-  namesakes(passage: PassageNode): number {
-    const name = passage.titleNames[0]
-    const entity = name && this.graph.entities.get(this.graph.meaningOf(name.key))
-    return entity === undefined ? 0 : entity.titled.length - 1
   }
 
   #candidate(ordinal: number): Candidate {

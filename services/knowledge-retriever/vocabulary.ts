@@ -3,7 +3,7 @@ import { isStopWord, stemOf } from '../platform/text.ts'
 /** Stop words have no stem. */
 export const noStem = -1
 
-const maxCountInPosting = 63
+export const maxCountInPosting = 63
 const countBits = 6
 /** Ordinals stay below this, so that a posting is a small integer. */
 export const maxPassages = 2 ** 24
@@ -106,6 +106,12 @@ export class Vocabulary {
 
   wordOf(id: number): string {
     return this.#words[id] as string
+  }
+
+  /** Whether a word is one letter, as an initial is. */
+  isInitial(id: number): boolean {
+    const word = this.#words[id] as string
+    return word.length === 1 && !(word >= '0' && word <= '9')
   }
 
   /** The stem of a word by number, `noStem` for a stop word. */

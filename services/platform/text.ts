@@ -42,7 +42,7 @@ export function tokenize(text: string): Token[] {
   for (const match of text.matchAll(pattern)) {
     const surface = match[0]
     const start = match.index
-    if (surface === 's' && isApostrophe(text[start - 1])) continue
+    if ((surface === 's' || surface === 'S') && isApostrophe(text[start - 1])) continue
     // An ampersand as HTML writes it.
     if (surface === 'amp' && text[start - 1] === '&' && text[start + 3] === ';') continue
     const word = fold(surface)
