@@ -1,7 +1,7 @@
 // Runs a TypeScript entry point on Node 24 or newer, setting the project up first if it is not.
 // It is plain JavaScript on purpose: it is the one file that an older Node has to understand.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import path from 'node:path'
@@ -29,6 +29,14 @@ function isInstalled() {
 }
 
 function install() {
+  const packages = path.join(root, 'node_modules')
+  // `npm ci` would empty the folder that the link leads to, which another copy of the project uses.
+  if (lstatSync(packages, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    process.stderr.write(
+      `nexus: ${packages} is a link to a folder whose packages are not those of package-lock.json: remove the link and run the same command again\n`,
+    )
+    process.exit(1)
+  }
   process.stderr.write('nexus: installing the packages of package-lock.json (once)\n')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {

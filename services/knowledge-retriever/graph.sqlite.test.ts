@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { identify, writtenFrom } from './documents.ts'
 import { openSqliteStore } from './graph.sqlite.ts'
+import { prepareDocument } from './prepare.ts'
 import { storeContract } from './store.contract.ts'
 import { DocumentStoreError } from './store.ts'
 
@@ -50,4 +52,27 @@ test('a file of the version before is taken over with what it holds', async (t) 
   assert.deepEqual([...(await store.hashes())], [['a', 'h']])
   assert.equal(await store.revision(), 7)
   for await (const [document] of store.read(['a'])) assert.equal(document?.names, undefined)
+})
+
+test('the text of a deleted document is not in the file any more', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'nexus-store-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = path.join(folder, 'knowledge.sqlite')
+  const store = openSqliteStore(file)
+  const document = identify({
+    id: 'a',
+    title: '',
+    text: 'The tungsten is under the third stair.',
+    source: '',
+  })
+  const none = { deleted: [], stored: [], merged: [], split: [] }
+  await store.change(
+    { ...none, stored: [writtenFrom(identify(document), prepareDocument(document))] },
+    await store.revision(),
+  )
+  await store.change({ ...none, deleted: ['a'] }, await store.revision())
+  await store.close()
+  for (const name of readdirSync(folder)) {
+    assert.ok(!readFileSync(path.join(folder, name), 'latin1').includes('tungsten'), name)
+  }
 })

@@ -54,6 +54,8 @@ function openDatabase(file: string): DatabaseSync {
   try {
     // Exclusive: the graph in memory is only right while nobody else writes.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    // What is deleted is overwritten: no text stays in the file.
+    database.exec('PRAGMA secure_delete = ON')
     database.exec(`BEGIN IMMEDIATE; ${schema}`)
     database.prepare('INSERT OR IGNORE INTO meta VALUES (1, ?, ?)').run(schemaVersion, firstRevision())
     const found = database.prepare('SELECT schema FROM meta').get()?.schema
