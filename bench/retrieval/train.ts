@@ -18,10 +18,10 @@ import { readSets } from './sets.ts'
 const units = 8
 const epochs = 10
 const learningRate = 0.01
-const decay = 0.1
+const decay = 0.3
 /** Networks of a stage, and of each helper that scores the questions which it has not seen for the second stage to learn from. */
-const networks = 4
-const helperNetworks = 1
+const networks = 8
+const helperNetworks = 2
 const folds = 3
 /** Of a question's candidates the best by the untrained score; the rest is too easy to teach the first stage anything. */
 const maxRows = 60
