@@ -102,8 +102,6 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
     const path = (reached?.path ?? 0) / search.bestPath
     const named = names.get(passage.ordinal)
     const root = rootOf(candidate)
-    const before = reached?.from?.mask ?? (passage.ordinal === search.leadOrdinal ? 0 : search.leadMask)
-    const lead = words.sentences(passage)[0] ?? 0
     return Float64Array.of(
       (words.scores[passage.ordinal] as number) / (words.best || 1),
       words.share(mask),
@@ -150,16 +148,27 @@ export function featuresOf(search: Search, candidates: readonly Candidate[]): Fl
       quotesBare(search, passage) ? 1 : 0,
       search.titledOf(root),
       names.get(root)?.share ?? 0,
-      words.share(lead),
-      words.share(lead & ~before),
-      question.asksWho && personPattern.test(passage.text.slice(0, leadChars)) ? 1 : 0,
-      question.asksWhere && placePattern.test(passage.text.slice(0, leadChars)) ? 1 : 0,
-      words.scoreOf(passage, ~search.leadMask) / (words.best || 1),
-      words.scoreOf(passage, ~before) / (words.best || 1),
-      reached?.inTitle === true ? 1 : 0,
-      words.share(words.maskOf(passage.titleWords) & ~before),
+      ...beyondPath(search, candidate),
     )
   })
+}
+
+/** What its beginning, its title and its words say beyond the path to it; without a path, beyond the best passage by words. */
+function beyondPath(search: Search, { passage, reached }: Candidate): number[] {
+  const { words, question } = search
+  const before = reached?.from?.mask ?? (passage.ordinal === search.leadOrdinal ? 0 : search.leadMask)
+  const lead = words.sentences(passage)[0] ?? 0
+  const start = passage.text.slice(0, leadChars)
+  return [
+    words.share(lead),
+    words.share(lead & ~before),
+    question.asksWho && personPattern.test(start) ? 1 : 0,
+    question.asksWhere && placePattern.test(start) ? 1 : 0,
+    words.scoreOf(passage, ~search.leadMask) / (words.best || 1),
+    words.scoreOf(passage, ~before) / (words.best || 1),
+    reached?.inTitle === true ? 1 : 0,
+    words.share(words.maskOf(passage.titleWords) & ~before),
+  ]
 }
 
 /** The passage where the best path to a candidate began: the candidate itself when no path led to it. */
