@@ -126,7 +126,9 @@ function stepFrom(search: Search, end: BeamEnd, hop: number, next: Map<Reached, 
 
 /** What the passage at an edge covers of the question that the path does not. */
 function gainOf({ words }: Search, end: PathEnd, edge: number): number {
-  return words.share((words.masks[passageOf(edge)] as number) & ~end.mask)
+  const added = (words.masks[passageOf(edge)] as number) & ~end.mask
+  // Most passages of a hub add nothing, and hubs have many.
+  return added === 0 ? 0 : words.share(added)
 }
 
 function jointOf(search: Search, end: PathEnd, mentions: Int32Array, at: number): Joint {
